@@ -1,0 +1,62 @@
+"""Engines are found by entry point: `realtime.detector`, `realtime.transcriber`, `realtime.chat`, `realtime.synthesizer`.
+
+An entry point names a function `open_engine(workshop) -> engine` that loads the weights and warms them up, so that
+the first conversation is as fast as the second. It blocks for as long as that takes; the server calls it in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from realtime.engines.scheduler import Scheduler
+from realtime.errors import BadConfiguration, UnknownEngine
+
+Kind = Literal["detector", "transcriber", "chat", "synthesizer"]
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every engine's options: typed, and unknown names are refused."""
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What an engine is given to open itself."""
+
+    model_path: Callable[[str], Path]
+    """Where a model of the catalogue lies, by name; raises `ModelUnavailable` with what to do."""
+    scheduler: Scheduler
+    threads: int
+    """Threads one inference may use inside a library (ONNX intra-op, CTranslate2, llama.cpp)."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The engine's own table of the configuration file."""
+
+    def read_options(self, into: type[OptionsT], engine: str) -> OptionsT:
+        """`options` as the engine's own struct; a wrong or unknown one is a `BadConfiguration` that names it."""
+        try:
+            return msgspec.convert(dict(self.options), into, strict=False)
+        except msgspec.ValidationError as problem:
+            raise BadConfiguration(f"options of engine {engine!r}: {problem}") from problem
+
+
+def find_engine(kind: Kind, name: str) -> Callable[[Workshop], Any]:
+    """The function that opens engine `name`; `UnknownEngine` lists what is installed, or which extra is missing."""
+    found = {point.name: point for point in entry_points(group=f"realtime.{kind}")}
+    if name not in found:
+        raise UnknownEngine(f"no {kind} engine {name!r}; installed: {', '.join(sorted(found)) or 'none'}")
+    try:
+        opener: Callable[[Workshop], Any] = found[name].load()
+    except ModuleNotFoundError as missing:
+        raise UnknownEngine(
+            f"{kind} engine {name!r} needs the Python package {missing.name!r}, which is not installed; "
+            "install the project with its `local` extra"
+        ) from missing
+    return opener

@@ -1,0 +1,104 @@
+"""One place decides which blocking inference runs next.
+
+Engines that hold the processor (Whisper, the voice) run on a few shared threads; `Urgency` decides who goes first and
+arrival who goes next. Two conversations' final transcripts therefore share the machine in turn, and a partial
+transcript never delays a final one by more than the step that is already running. Engines with a scheduler of their
+own (llama.cpp batches its streams itself) do not come here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any, TypeVar
+
+from realtime.engines.base import Urgency
+from realtime.errors import EngineBusy
+
+T = TypeVar("T")
+
+_END = object()
+
+
+class Scheduler:
+    """Runs blocking steps on `workers` threads, the most urgent first.
+
+    At most `waiting_limit` steps wait; one more is refused with `EngineBusy`, so that overload is an error a caller
+    can answer instead of a delay that grows. Belongs to one event loop.
+    """
+
+    def __init__(self, workers: int, waiting_limit: int = 256) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._idle = workers
+        self._waiting_limit = waiting_limit
+        self._waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = []
+        self._arrivals = count()
+
+    async def run(self, work: Callable[[], T], urgency: Urgency) -> T:
+        """What `work()` returns, called on a worker thread.
+
+        Cancelling while it waits withdraws it; cancelling while it runs abandons the result, and the thread is free
+        again when the step is over.
+        """
+        await self._take_turn(urgency)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except BaseException:
+            self._free()
+            raise
+        running.add_done_callback(self._finished)
+        return await asyncio.shield(running)
+
+    async def steps(self, steps: Iterator[T], urgency: Urgency) -> AsyncGenerator[T, None]:
+        """The items of a blocking iterator, one turn on a thread each, so that a cancel lands between two of them.
+
+        Cancelling abandons the step that runs; the iterator is not touched again.
+        """
+        while True:
+            item: Any = await self.run(lambda: next(steps, _END), urgency)
+            if item is _END:
+                return
+            yield item
+
+    def close(self) -> None:
+        """Let running steps end and take no more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def _take_turn(self, urgency: Urgency) -> None:
+        if self._idle:
+            self._idle -= 1
+            return
+        if len(self._waiting) >= self._waiting_limit:
+            raise EngineBusy(f"{len(self._waiting)} inference steps are waiting already; try again later")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = (urgency, next(self._arrivals), turn)
+        heapq.heappush(self._waiting, place)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._free()
+            else:
+                self._withdraw(place)
+            raise
+
+    def _withdraw(self, place: tuple[Urgency, int, asyncio.Future[None]]) -> None:
+        if place in self._waiting:
+            self._waiting.remove(place)
+            heapq.heapify(self._waiting)
+
+    def _finished(self, running: asyncio.Future[Any]) -> None:
+        if not running.cancelled():
+            running.exception()  # an abandoned step's failure has nobody left to hear it
+        self._free()
+
+    def _free(self) -> None:
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._idle += 1

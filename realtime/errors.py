@@ -1,0 +1,63 @@
+"""Every error this project raises, in one tree.
+
+    RealtimeError
+    ├── InvalidRequest        the client asked for something impossible; the session goes on
+    ├── EngineFailed          a model failed at its work; the response fails, the session goes on
+    ├── EngineBusy            every slot of an engine is taken; try again later
+    ├── ModelUnavailable      a model file is missing, corrupt or cannot be fetched
+    ├── UnknownEngine         no engine of that name is installed
+    └── BadConfiguration      the operator's settings cannot work; the server does not start
+
+`code` goes on the wire as it is. Translation to an `error` event, an HTTP status or an exit message happens at the
+edges (`conductor`, `server`, `cli`), never where the error is raised.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RealtimeError(Exception):
+    """Root of the tree. `str(error)` is one sentence a person can act on, free of secrets and of anybody's words."""
+
+    code: ClassVar[str] = "server_error"
+
+
+class InvalidRequest(RealtimeError):
+    """The client's fault. `code` names the kind of fault, `param` the offending field (`session.audio.input.format`)."""
+
+    def __init__(self, message: str, *, code: str = "invalid_value", param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = code
+        self.param = param
+
+
+class EngineFailed(RealtimeError):
+    """A model or a remote engine could not do its work this time."""
+
+    code = "engine_failed"
+
+
+class EngineBusy(EngineFailed):
+    """Every slot of the engine is taken and its waiting line is full."""
+
+    code = "engine_busy"
+
+
+class ModelUnavailable(RealtimeError):
+    """A model file is missing, corrupt or unreachable; the message says what to do."""
+
+    code = "model_unavailable"
+
+
+class UnknownEngine(RealtimeError):
+    """No engine of that kind and name is installed."""
+
+    code = "unknown_engine"
+
+
+class BadConfiguration(RealtimeError):
+    """The settings cannot work; the message names the setting."""
+
+    code = "bad_configuration"
