@@ -1,0 +1,154 @@
+"""The conversation: an ordered list of items, and how much of each spoken one has been sent to be heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from realtime.errors import InvalidRequest
+from realtime.protocol.items import InputAudio, InputImage, InputText, Item, Message, OutputAudio, OutputText, Part
+
+TRUNCATION_SLACK_MS = 100
+"""A client counts what it played in blocks of its own; a position this little past the end means the end."""
+
+
+@dataclass(slots=True)
+class SpokenText:
+    """The words of a spoken item, laid along its audio: what was said up to any point can be told afterwards."""
+
+    duration_ms: float = 0.0
+    text: str = ""
+    _marks: list[tuple[float, int]] = field(default_factory=list)
+    """For each piece sent: where it begins in ms, and how much of the text had begun once it was over."""
+
+    def add(self, text: str, audio_ms: float) -> None:
+        """The next `audio_ms` of sound, in which the words of `text` begin."""
+        self.text += text
+        self._marks.append((self.duration_ms, len(self.text)))
+        self.duration_ms += audio_ms
+
+    def cut(self, end_ms: float) -> None:
+        """Forget what comes after `end_ms`. A word that had begun counts as heard."""
+        self._marks = [mark for mark in self._marks if mark[0] < end_ms]
+        self.text = self.text[: self._marks[-1][1]] if self._marks else ""
+        self.duration_ms = min(self.duration_ms, end_ms)
+
+
+class Conversation:
+    """The items of one conversation, in order. Knows no responses; refuses with `InvalidRequest` what cannot be."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self.id = conversation_id
+        self._items: dict[str, Item] = {}
+        self._order: list[str] = []
+        self._spoken: dict[str, SpokenText] = {}
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._items
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items, first to last."""
+        return tuple(self._items[item_id] for item_id in self._order)
+
+    @property
+    def last_id(self) -> str | None:
+        """The id of the last item; None while there is none."""
+        return self._order[-1] if self._order else None
+
+    def get(self, item_id: str, param: str = "item_id") -> Item:
+        """The item of that id."""
+        if item_id not in self._items:
+            raise InvalidRequest(f"Item with item_id '{item_id}' does not exist.", code="item_not_found", param=param)
+        return self._items[item_id]
+
+    def previous_id(self, item_id: str) -> str | None:
+        """The id of the item before; None for the first."""
+        place = self._order.index(item_id)
+        return self._order[place - 1] if place else None
+
+    def add(self, item: Item, after: str | None = None) -> None:
+        """Put `item` after the item `after`; at the start for `root`, at the end for None."""
+        if item.id in self._items:
+            raise InvalidRequest(f"An item with id '{item.id}' exists already.", code="item_id_in_use", param="item.id")
+        if after is None:
+            place = len(self._order)
+        elif after == "root":
+            place = 0
+        else:
+            self.get(after, param="previous_item_id")
+            place = self._order.index(after) + 1
+        self._order.insert(place, item.id)
+        self._items[item.id] = item
+
+    def replace(self, item: Item) -> None:
+        """`item` takes the place of the item with its id."""
+        self.get(item.id)
+        self._items[item.id] = item
+
+    def delete(self, item_id: str) -> None:
+        """Take an item out."""
+        self.get(item_id)
+        self._order.remove(item_id)
+        del self._items[item_id]
+        self._spoken.pop(item_id, None)
+
+    def speak(self, item_id: str, spoken: SpokenText) -> None:
+        """Keep with an item where in its audio each of its words was sent."""
+        self._spoken[item_id] = spoken
+
+    def hear(self, item_id: str, transcript: str) -> None:
+        """Give a user item the words of its audio. An item deleted meanwhile stays deleted."""
+        item = self._items.get(item_id)
+        if not isinstance(item, Message):
+            return
+        content = tuple(
+            msgspec.structs.replace(part, transcript=transcript) if isinstance(part, InputAudio) else part
+            for part in item.content
+        )
+        self._items[item_id] = msgspec.structs.replace(item, content=content)
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> int:
+        """Cut an assistant's item to what was heard of it; where it ends now, in ms."""
+        item = self.get(item_id)
+        if not (isinstance(item, Message) and item.role == "assistant" and item_id in self._spoken):
+            raise InvalidRequest(
+                "Only model output audio messages can be truncated.", code="unsupported_content_type", param="item_id"
+            )
+        if item.status == "in_progress":
+            raise InvalidRequest(
+                "The item is still being spoken; cancel its response first.", code="item_in_progress", param="item_id"
+            )
+        if content_index >= len(item.content):
+            raise InvalidRequest(
+                f"The item has no content part {content_index}.", code="invalid_value", param="content_index"
+            )
+        spoken = self._spoken[item_id]
+        if audio_end_ms > spoken.duration_ms + TRUNCATION_SLACK_MS:
+            raise InvalidRequest(
+                f"Audio content of {int(spoken.duration_ms)}ms is already shorter than {audio_end_ms}ms.",
+                code="invalid_value",
+                param="audio_end_ms",
+            )
+        end_ms = min(audio_end_ms, int(spoken.duration_ms))
+        spoken.cut(end_ms)
+        self.replace(msgspec.structs.replace(item, content=(OutputAudio(transcript=spoken.text),)))
+        return end_ms
+
+
+def text_of(item: Item) -> str:
+    """The words of a message, whoever said or wrote them; empty where there are none yet."""
+    if not isinstance(item, Message):
+        return ""
+    return "\n".join(words for part in item.content if (words := _words(part)))
+
+
+def _words(part: Part) -> str:
+    match part:
+        case InputAudio() | OutputAudio():
+            return part.transcript or ""
+        case InputText() | OutputText():
+            return part.text
+        case InputImage():
+            return ""

@@ -1,0 +1,175 @@
+"""The responses in progress: at most one writes the conversation, any number run beside it.
+
+A response waits until the words of all user audio in its context are known, then runs. Whatever is reported about a
+response that is no longer here is stale and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from realtime.errors import InvalidRequest
+from realtime.ids import NewId
+from realtime.protocol import reports
+from realtime.protocol import server_events as said
+from realtime.protocol.conversation import Conversation, text_of
+from realtime.protocol.effects import Effect, StartReply, StopReply
+from realtime.protocol.items import InputImage, Item, Message
+from realtime.protocol.response import Plan, Response, Stage
+
+Output: TypeAlias = said.ServerEvent | Effect
+
+
+class Responses:
+    """Starts responses, passes reports to them, and ends them."""
+
+    def __init__(self, conversation: Conversation, new_id: NewId) -> None:
+        self._conversation = conversation
+        self._new_id = new_id
+        self._live: dict[str, Response] = {}
+        self._awaited: dict[str, set[str]] = {}
+        """For each waiting response, the user items whose words it still needs."""
+
+    @property
+    def in_conversation(self) -> Response | None:
+        """The one that writes the conversation, if there is one."""
+        return next((response for response in self._live.values() if response.plan.in_conversation), None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any response is in progress."""
+        return bool(self._live)
+
+    def create(self, plan: Plan, unheard: frozenset[str]) -> list[Output]:
+        """Begin a response. `unheard` are the user items that have no words yet."""
+        active = self.in_conversation
+        if plan.in_conversation and active:
+            raise InvalidRequest(
+                f"Conversation already has an active response in progress: {active.id}. "
+                "Wait until the response is finished before creating a new one.",
+                code="conversation_already_has_active_response",
+            )
+        response = Response(self._new_id("resp"), self._new_id("item"), plan, self._conversation)
+        self._live[response.id] = response
+        context = self._conversation.items if plan.context is None else plan.context
+        self._awaited[response.id] = {item.id for item in context} & unheard
+        return [*response.created(), *self._advance(response)]
+
+    def heard(self, item_id: str) -> list[Output]:
+        """The words of a user item are known, or it is gone; responses that waited only for it can run."""
+        outputs: list[Output] = []
+        for response in self._waiting_for(item_id):
+            self._awaited[response.id].discard(item_id)
+            outputs += self._advance(response)
+        return outputs
+
+    def not_heard(self, item_id: str, code: str, message: str) -> list[Output]:
+        """The words of a user item will never be known; responses that waited for it fail."""
+        error = said.ResponseError(type="server_error", code=code, message=message)
+        outputs: list[Output] = []
+        for response in self._waiting_for(item_id):
+            outputs += self._end(response, "failed", said.StatusDetails(type="failed", error=error))
+        return outputs
+
+    def report(
+        self, report: reports.Began | reports.Wrote | reports.Spoke | reports.Answered | reports.Failed
+    ) -> list[Output]:
+        """Something happened to a response; nothing, when that response is no longer in progress."""
+        response = self._live.get(report.response_id)
+        if response is None or response.stage is not Stage.RUNNING:
+            return []
+        match report:
+            case reports.Began():
+                return [*response.begin()]
+            case reports.Wrote():
+                return [*response.write(report.text)]
+            case reports.Spoke():
+                return [*response.speak(report.text, report.audio)]
+            case reports.Answered():
+                return self._answered(response, report)
+            case reports.Failed():
+                error = said.ResponseError(type="server_error", code=report.code, message=report.message)
+                return self._end(response, "failed", said.StatusDetails(type="failed", error=error))
+
+    def cancel(self, response_id: str | None) -> list[Output]:
+        """The client wants a response stopped; without an id, the one that writes the conversation."""
+        response = self._live.get(response_id) if response_id else self.in_conversation
+        if response is None:
+            named = f" with id '{response_id}'" if response_id else ""
+            raise InvalidRequest(
+                f"Cancellation failed: no active response found{named}.", code="response_cancel_not_active"
+            )
+        return self._stop(response, said.StatusDetails(type="cancelled", reason="client_cancelled"))
+
+    def interrupt(self) -> list[Output]:
+        """The user talks over the response that writes the conversation."""
+        active = self.in_conversation
+        return self._stop(active, said.StatusDetails(type="cancelled", reason="turn_detected")) if active else []
+
+    def stop_all(self) -> list[Output]:
+        """Nobody listens any more."""
+        outputs: list[Output] = []
+        for response in list(self._live.values()):
+            outputs += self._stop(response, said.StatusDetails(type="cancelled", reason="client_cancelled"))
+        return outputs
+
+    def _advance(self, response: Response) -> list[Output]:
+        if self._awaited[response.id]:
+            return []
+        items = self._conversation.items if response.plan.context is None else response.plan.context
+        if items and _says_nothing(items[-1]):
+            return self._end(response, "completed", said.StatusDetails(type="completed"))
+        response.start()
+        plan = response.plan
+        return [
+            StartReply(
+                response_id=response.id,
+                instructions=plan.instructions,
+                items=items,
+                modality=plan.modality,
+                max_output_tokens=plan.max_output_tokens,
+                output_format=plan.output_format,
+                voice=plan.voice,
+                speed=plan.speed,
+            )
+        ]
+
+    def _answered(self, response: Response, report: reports.Answered) -> list[Output]:
+        usage = said.Usage(
+            total_tokens=report.prompt_tokens + report.completion_tokens,
+            input_tokens=report.prompt_tokens,
+            output_tokens=report.completion_tokens,
+            input_token_details=said.InputTokens(
+                text_tokens=report.prompt_tokens,
+                cached_tokens=report.cached_tokens,
+                cached_tokens_details=said.CachedTokens(text_tokens=report.cached_tokens),
+            ),
+            output_token_details=said.OutputTokens(text_tokens=report.completion_tokens),
+        )
+        if report.reason == "stop":
+            return self._end(response, "completed", said.StatusDetails(type="completed"), usage)
+        cut_short = said.StatusDetails(
+            type="incomplete", reason="max_output_tokens" if report.reason == "length" else "content_filter"
+        )
+        return self._end(response, "incomplete", cut_short, usage)
+
+    def _stop(self, response: Response, details: said.StatusDetails) -> list[Output]:
+        running = response.stage is Stage.RUNNING
+        stop: list[Output] = [StopReply(response.id)] if running else []
+        return [*stop, *self._end(response, "cancelled", details)]
+
+    def _end(
+        self, response: Response, ending: said.Ending, details: said.StatusDetails, usage: said.Usage | None = None
+    ) -> list[Output]:
+        del self._live[response.id], self._awaited[response.id]
+        return [*response.finish(ending, details, usage)]
+
+    def _waiting_for(self, item_id: str) -> Iterator[Response]:
+        return iter([self._live[id_] for id_, items in self._awaited.items() if item_id in items])
+
+
+def _says_nothing(item: Item) -> bool:
+    if not (isinstance(item, Message) and item.role == "user"):
+        return False
+    return not text_of(item).strip() and not any(isinstance(part, InputImage) for part in item.content)
