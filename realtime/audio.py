@@ -20,9 +20,9 @@ SPEECH_RATE_HZ = 16_000
 """The rate at which speech is detected and transcribed: what Silero and Whisper were trained on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Audio:
-    """A piece of sound that knows its rate."""
+    """A piece of sound that knows its rate. Equal only to itself: samples have no single truth to compare by."""
 
     pcm: Pcm
     rate_hz: int
@@ -66,3 +66,8 @@ class Framer:
         whole = len(held) // self._window_samples * self._window_samples
         self._rest = held[whole:].copy()
         return list(held[:whole].reshape(-1, self._window_samples))
+
+    def flush(self) -> Pcm:
+        """What no window held, shorter than one; the next push starts a new window."""
+        rest, self._rest = self._rest, self._rest[:0]
+        return rest

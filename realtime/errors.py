@@ -24,7 +24,7 @@ class RealtimeError(Exception):
 
 
 class InvalidRequest(RealtimeError):
-    """The client's fault. `code` names the kind of fault, `param` the offending field (`session.audio.input.format`)."""
+    """The client's fault. `reason` is its code on the wire, `param` the offending field (`session.instructions`)."""
 
     def __init__(self, message: str, *, code: str = "invalid_value", param: str | None = None) -> None:
         super().__init__(message)

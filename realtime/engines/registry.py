@@ -1,4 +1,4 @@
-"""Engines are found by entry point: `realtime.detector`, `realtime.transcriber`, `realtime.chat`, `realtime.synthesizer`.
+"""Engines are found by entry point, in the groups `realtime.detector`, `.transcriber`, `.chat` and `.synthesizer`.
 
 An entry point names a function `open_engine(workshop) -> engine` that loads the weights and warms them up, so that
 the first conversation is as fast as the second. It blocks for as long as that takes; the server calls it in a thread.

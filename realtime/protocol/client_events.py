@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality
 from realtime.protocol.items import Item, ItemReference
-from realtime.protocol.structs import Strict
+from realtime.structs import Strict
 
 
 class _ClientEvent(Strict, tag_field="type"):

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from realtime.errors import InvalidRequest
 from realtime.protocol.faults import fault
-from realtime.protocol.structs import Strict
+from realtime.structs import Strict
 
 # Rates divide this one, so positions in any mixture of formats add up exactly.
 TICKS_PER_SECOND = 24_000

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
-from realtime.protocol.structs import Strict
+from realtime.structs import Strict
 
 Status: TypeAlias = Literal["completed", "incomplete", "in_progress"]
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality, SessionConfig
 from realtime.protocol.items import Item
-from realtime.protocol.structs import Frozen
+from realtime.structs import Frozen
 
 
 class _Object(Frozen):

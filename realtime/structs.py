@@ -1,4 +1,4 @@
-"""The one kind of struct the protocol is made of: frozen, keyword-only, typed."""
+"""The one kind of struct this project is made of: frozen, keyword-only, typed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
-    """An immutable object of the wire."""
+    """An immutable object."""
 
 
 class Strict(Frozen, forbid_unknown_fields=True):
-    """One that comes from a client: a field nobody knows is an error, never ignored."""
+    """One that comes from outside: a field nobody knows is an error, never ignored."""

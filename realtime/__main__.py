@@ -1,0 +1,5 @@
+"""`python -m realtime` is `realtime`."""
+
+from realtime.cli import app
+
+app()

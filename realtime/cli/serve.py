@@ -1,0 +1,43 @@
+"""`realtime serve`: the server, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from realtime.cli.context import ConfigOption, open_store, plain_errors, read_settings
+from realtime.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any free one.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Start the server and print its address.
+
+    Clients of the OpenAI Realtime API connect to ws://HOST:PORT/v1/realtime with any model name; the address opened
+    in a browser is a page to talk to. Ctrl-C lets running replies finish; twice stops at once.
+
+    Models must be there already: `realtime models pull` fetches them.
+    """
+    chosen: dict[str, Any] = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
+    with plain_errors():
+        settings = read_settings(config, {"server": chosen} if chosen else {})
+        _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    # Imported here so that `realtime --help` need not load a web server.
+    import asyncio
+
+    from realtime.logs import set_up_logs
+    from realtime.server.serve import serve as serve_until_signal
+
+    set_up_logs(settings.log)
+
+    def ready(address: str) -> None:
+        typer.secho(f"\n  Ready. Open {address} and talk, or connect a client to {address}/v1\n", fg="green")
+
+    asyncio.run(serve_until_signal(settings, open_store(settings).path, ready))

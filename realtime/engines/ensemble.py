@@ -1,0 +1,26 @@
+"""The four engines that hold conversations together: opened once, warm, and shared by everybody."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from realtime.engines.base import Chat, Detector, Synthesizer, Transcriber
+from realtime.engines.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """Everything a conversation needs of models."""
+
+    detector: Detector
+    transcriber: Transcriber
+    chat: Chat
+    synthesizer: Synthesizer
+    scheduler: Scheduler
+
+    async def close(self) -> None:
+        """Let running work end and give the models back. Cancelling leaves some of them open."""
+        for engine in (self.detector, self.transcriber, self.chat, self.synthesizer):
+            await engine.close()
+        await asyncio.to_thread(self.scheduler.close)

@@ -1,0 +1,52 @@
+"""From settings to warm engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeAlias
+
+import structlog
+
+from realtime.engines.ensemble import Engines
+from realtime.engines.registry import Kind, Workshop, find_engine
+from realtime.engines.scheduler import Scheduler
+from realtime.settings import EngineChoice, Settings
+
+log = structlog.get_logger(__name__)
+
+ModelPath: TypeAlias = Callable[[str], Path]
+"""Where a model lies, by its name in the catalogue; raises `ModelUnavailable` with what to do."""
+
+
+def open_engine(kind: Kind, settings: Settings, model_path: ModelPath, scheduler: Scheduler) -> Any:
+    """The configured engine of one kind, loaded and warm. Blocks: not for the event loop.
+
+    Raises `UnknownEngine`, `BadConfiguration` or `ModelUnavailable`.
+    """
+    choice: EngineChoice = getattr(settings, kind)
+    threads = settings.threads.chat if kind == "chat" else settings.threads.per_inference
+    workshop = Workshop(model_path=model_path, scheduler=scheduler, threads=threads, options=choice.options)
+    began = perf_counter()
+    engine = find_engine(kind, choice.engine)(workshop)
+    log.info("engine ready", kind=kind, engine=choice.engine, took_ms=round((perf_counter() - began) * 1000))
+    return engine
+
+
+def open_engines(settings: Settings, model_path: ModelPath) -> Engines:
+    """All configured engines, opened at the same time; raises as `open_engine` does."""
+    scheduler = Scheduler(settings.threads.workers)
+    with ThreadPoolExecutor(4, thread_name_prefix="opening") as threads:
+        detector = threads.submit(open_engine, "detector", settings, model_path, scheduler)
+        transcriber = threads.submit(open_engine, "transcriber", settings, model_path, scheduler)
+        chat = threads.submit(open_engine, "chat", settings, model_path, scheduler)
+        synthesizer = threads.submit(open_engine, "synthesizer", settings, model_path, scheduler)
+    return Engines(
+        detector=detector.result(),
+        transcriber=transcriber.result(),
+        chat=chat.result(),
+        synthesizer=synthesizer.result(),
+        scheduler=scheduler,
+    )

@@ -1,0 +1,79 @@
+"""A client's microphone: bytes in its format in, turns out. Joins a codec, a resampler and a listener."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from realtime.audio import Audio, Pcm, samples_to_ms
+from realtime.codecs import Codec, find_codec
+from realtime.codecs.resample import Resampler, resample
+from realtime.engines.base import Detector
+from realtime.pipeline.endpoint import Began, Knobs
+from realtime.pipeline.listen import Listener
+from realtime.protocol.config import AudioInput, ServerVad, format_name
+from realtime.protocol.reports import SpeechBegan, SpeechEnded
+
+_CHUNK_MS = 1000
+"""Sound decoded and listened to at a time: a 15 MiB append must not hold the event loop for all its five minutes."""
+
+
+class Microphone:
+    """One client's voice as it arrives. Not a byte is lost or heard twice, however the client cuts it."""
+
+    def __init__(self, detector: Detector, max_turn_ms: int) -> None:
+        self._listener = Listener(detector, max_turn_ms)
+        self._settings = AudioInput()
+        self._set_format(self._settings)
+
+    @property
+    def rate_hz(self) -> int:
+        """Rate of the audio that `take` gives."""
+        return self._listener.rate_hz
+
+    def tune(self, settings: AudioInput) -> None:
+        """What comes from now on is in this format, and turns are found like this."""
+        if settings.format != self._settings.format:
+            self._set_format(settings)
+        self._settings = settings
+        detection = settings.turn_detection
+        self._listener.tune(_knobs(detection) if isinstance(detection, ServerVad) else None)
+
+    def chunks(self, audio: bytes) -> Iterator[bytes]:
+        """`audio` in pieces that can be listened to without holding anybody else up."""
+        size = self.codec.rate_hz * 2 * _CHUNK_MS // 1000
+        return (audio[start : start + size] for start in range(0, len(audio), size))
+
+    def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded]:
+        """The turn boundaries in the next piece; run it to the end. Act on each before asking for the next."""
+        for boundary in self._listener.push(self._resampler.push(self._decoder.decode(chunk))):
+            at_ms = samples_to_ms(boundary.at_sample, self._listener.rate_hz)
+            if isinstance(boundary, Began):
+                yield SpeechBegan(audio_start_ms=at_ms)
+            else:
+                yield SpeechEnded(audio_end_ms=at_ms)
+
+    def take(self) -> Pcm:
+        """The audio of the turn, shape (n,) at `rate_hz`; the rest is for the next."""
+        return self._listener.take(self._resampler.flush)
+
+    def drop(self) -> None:
+        """Forget all audio that was not taken."""
+        self.take()
+
+    def _set_format(self, settings: AudioInput) -> None:
+        self.codec = find_codec(format_name(settings.format))
+        self._decoder = self.codec.decoder()
+        self._resampler = Resampler(self.codec.rate_hz, self._listener.rate_hz)
+
+
+def decode_recording(audio: bytes, codec: Codec, rate_hz: int) -> Pcm:
+    """A whole recording as sound at `rate_hz`, shape (n,). Takes a while: not for the event loop."""
+    return resample(Audio(codec.decoder().decode(audio), codec.rate_hz), rate_hz).pcm
+
+
+def _knobs(detection: ServerVad) -> Knobs:
+    return Knobs(
+        threshold=detection.threshold,
+        silence_ms=detection.silence_duration_ms,
+        prefix_ms=detection.prefix_padding_ms,
+    )

