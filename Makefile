@@ -1,44 +1,54 @@
-# make serve: a fresh machine → talk to it.  make test: everything CI runs.
+# make serve: a fresh machine → talk to it.  make test: everything CI runs.  make help: the rest.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 
-.PHONY: serve test install models check format proto bench clean browser
+.DEFAULT_GOAL := help
+.PHONY: help serve install models test check format proto bench chromium clean
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 serve: models  ## install, fetch the models, start the server and print its address
-	$(BIN)/realtime serve
+	@$(BIN)/realtime serve
 
-install: $(INSTALLED)  ## create the virtual environment and install everything
+install: $(VENV)/.installed  ## create the virtual environment and install what the server needs
 
-$(INSTALLED): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --editable ".[local]" --group dev
-	@touch $@
+models: install  ## fetch the default models (about 180 MB, once)
+	@$(BIN)/realtime models pull
 
-models: install  ## fetch the default models, once
-	$(BIN)/realtime models pull
+test: check models chromium  ## everything CI runs, with coverage
+	PYTHONASYNCIODEBUG=1 $(BIN)/pytest --cov --cov-report=term
 
-check: install  ## format, lint, strict types
+check: $(VENV)/.dev  ## format, lint, strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: check models browser  ## everything CI runs, with coverage
-	PYTHONASYNCIODEBUG=1 $(BIN)/pytest --cov --cov-report=term
-
-browser:  ## a Chromium for the tests of the demo page
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
-		{ apt-get update -qq && apt-get install -y -qq chromium; } || \
-		{ echo "The tests of the demo page need Chromium: install it and run this again." >&2; exit 1; }
-
-format: install  ## write the code as the formatter wants it
+format: $(VENV)/.dev  ## write the code as the formatter wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: models  ## measure, and write bench/results
-	$(BIN)/realtime bench latency
+proto: $(VENV)/.dev  ## generate the gRPC code from proto/
+	$(BIN)/python -m tools.generate_proto
 
-clean:  ## remove everything that is not in the repository
+bench: models  ## measure the latency of whole turns and the cost of listening
+	$(BIN)/realtime bench latency
+	$(BIN)/realtime bench listening
+
+chromium:  # the browser that the tests of the demo page drive
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } \
+		|| { echo "The tests of the demo page need Chromium: install it, then run this again." >&2; exit 1; }
+
+clean:  ## remove what is not in the repository; models stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --editable ".[local]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet --group dev
+	@touch $@

@@ -1,0 +1,1 @@
+"""gRPC: other programs' door to the engines, and ours to engines elsewhere."""
