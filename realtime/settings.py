@@ -120,10 +120,17 @@ def load_settings(path: Path | None, environment: Mapping[str, str], overrides: 
         if table in tables:
             tables[table] = _engine_choice(table, tables[table])
     try:
-        return msgspec.convert(tables, Settings, strict=False)
+        return msgspec.convert(tables, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as problem:
         where = f"{path}: " if path else ""
         raise BadConfiguration(f"{where}{problem}".replace("$.", "")) from problem
+
+
+def _path(type_: type[Any], value: Any) -> Any:
+    """A folder's name as a path; `~` is the operator's home."""
+    if type_ is not Path or not isinstance(value, str):
+        raise NotImplementedError(type_)
+    return Path(value).expanduser()
 
 
 def _read(path: Path) -> dict[str, Any]:

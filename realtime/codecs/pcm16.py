@@ -19,9 +19,9 @@ _LARGEST = 32767 / _STEPS
 
 def quantize(pcm: Pcm) -> NDArray[np.int16]:
     """The nearest 16-bit samples, ties to even. Beyond full scale (and ±inf) is full scale; NaN is 0."""
-    heard = np.where(np.isnan(pcm), np.float32(0), pcm)
-    # Clipped before it is scaled: scaling first would overflow on the largest floats.
-    return np.rint(np.clip(heard, -1.0, _LARGEST) * _STEPS).astype(np.int16)
+    steps: Pcm = np.clip(pcm, -1.0, _LARGEST) * _STEPS  # Scaling first would overflow on the largest floats.
+    steps[np.isnan(steps)] = 0
+    return np.rint(steps).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)

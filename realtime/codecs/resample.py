@@ -108,7 +108,7 @@ class Resampler:
         blocks = max((len(recent) - window) // bank.block + 1, 0)
         # Overlapping windows of `recent`; 15 times cheaper than sliding_window_view, and as well checked.
         windows = np.ndarray((blocks, window), np.float32, recent, strides=(4 * bank.block, 4))
-        self._recent = recent[blocks * bank.block :].copy()
+        self._recent = recent[blocks * bank.block :].copy()  # A view would keep all of `recent` alive.
         turned: Pcm = np.dot(windows, bank.taps).reshape(blocks * made)
         return turned
 

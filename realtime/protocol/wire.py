@@ -32,6 +32,9 @@ _events: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(ClientEvent)
 _envelopes: msgspec.json.Decoder[_Envelope] = msgspec.json.Decoder(_Envelope)
 _encoder = msgspec.json.Encoder()
 
+_NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""Malformed, not Unicode, nested without end. (A `ValidationError` is a `DecodeError` too: catch it first.)"""
+
 
 def decode(text: str | bytes) -> ClientEvent:
     """The event in `text`; `UnreadableEvent` says what is wrong with it and where."""
@@ -39,8 +42,8 @@ def decode(text: str | bytes) -> ClientEvent:
         event = _events.decode(text)
     except msgspec.ValidationError as problem:
         raise _unreadable(text, problem) from problem
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise UnreadableEvent(InvalidRequest(f"Not valid JSON: {problem}.", code="invalid_json"), None) from problem
+    except _NOT_JSON as problem:
+        raise _not_json(problem) from problem
     if isinstance(event, AudioAppend) and len(event.audio) > MAX_APPEND_BYTES:
         too_long = f"One append may carry at most {MAX_APPEND_BYTES} bytes of audio, not {len(event.audio)}."
         raise UnreadableEvent(InvalidRequest(too_long, code="string_above_max_length", param="audio"), event.event_id)
@@ -56,11 +59,18 @@ def encode(event: ServerEvent, event_id: str) -> str:
 def _unreadable(text: str | bytes, problem: msgspec.ValidationError) -> UnreadableEvent:
     try:
         envelope = _envelopes.decode(text)
-    except msgspec.ValidationError:
-        return UnreadableEvent(InvalidRequest("An event must be a JSON object.", code="invalid_event"), None)
+    except msgspec.ValidationError as worse:
+        named = fault(worse)
+        if named.param is None:
+            named = InvalidRequest("An event must be a JSON object.", code="invalid_event")
+        return UnreadableEvent(named, None)
+    except _NOT_JSON as worse:
+        return _not_json(worse)
     event_id = envelope.event_id if isinstance(envelope.event_id, str) and len(envelope.event_id) <= 512 else None
     if envelope.type is None:
         named = InvalidRequest("The 'type' field is missing.", code="missing_required_parameter", param="type")
+    elif not isinstance(envelope.type, str):
+        named = InvalidRequest("The 'type' field must be a string.", code="invalid_type", param="type")
     elif "Invalid value" in str(problem) and str(problem).endswith("`$.type`"):
         named = InvalidRequest(
             f"Invalid value: {envelope.type!r} is no client event.", code="invalid_value", param="type"
@@ -68,3 +78,7 @@ def _unreadable(text: str | bytes, problem: msgspec.ValidationError) -> Unreadab
     else:
         named = fault(problem)
     return UnreadableEvent(named, event_id)
+
+
+def _not_json(problem: Exception) -> UnreadableEvent:
+    return UnreadableEvent(InvalidRequest(f"Not valid JSON: {problem}.", code="invalid_json"), None)
