@@ -128,8 +128,8 @@ def load_settings(path: Path | None, environment: Mapping[str, str], overrides: 
 
 def _path(type_: type[Any], value: Any) -> Any:
     """A folder's name as a path; `~` is the operator's home."""
-    if type_ is not Path or not isinstance(value, str):
-        raise NotImplementedError(type_)
+    if not isinstance(value, str):
+        raise ValueError(f"Expected the name of a folder, got `{type(value).__name__}`")
     return Path(value).expanduser()
 
 

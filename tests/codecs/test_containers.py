@@ -1,0 +1,179 @@
+"""Audio files: every usual format in, exact WAV out, and no damaged file brings the process down."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from realtime.audio import Audio
+from realtime.codecs.containers import _Bytes, encode_wav, load_speech, read_audio, write_wav
+from realtime.errors import InvalidRequest
+from tests.codecs.signals import noise, sine, snr_db
+
+TONE = sine(440, 24_000, 12_000)
+
+
+def file_of(pcm: NDArray[np.floating], rate_hz: int, container: str, subtype: str | None = None) -> bytes:
+    """What another program would have written."""
+    file = BytesIO()
+    soundfile.write(file, pcm, rate_hz, format=container, subtype=subtype)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype", "snr"),
+    [
+        ("WAV", "PCM_16", 85),
+        ("WAV", "PCM_24", 120),
+        ("WAV", "FLOAT", 140),
+        ("WAV", "ULAW", 34),
+        ("FLAC", "PCM_16", 85),
+        ("AIFF", "PCM_16", 85),
+        ("OGG", "VORBIS", 20),
+        ("OGG", "OPUS", 15),
+        ("MP3", "MPEG_LAYER_III", 20),
+    ],
+)
+def test_usual_formats_are_read(container: str, subtype: str, snr: float) -> None:
+    """Rate, length and sound."""
+    audio = read_audio(file_of(TONE, 24_000, container, subtype))
+    assert audio.rate_hz == 24_000
+    assert audio.pcm.dtype == np.float32
+    assert audio.pcm.shape == TONE.shape
+    assert snr_db(TONE[1000:-1000], audio.pcm[1000:-1000]) > snr
+
+
+def test_channels_are_averaged() -> None:
+    """A voice on one channel is heard at half its level; opposite channels cancel."""
+    left_only = np.stack([TONE, np.zeros_like(TONE)], axis=1)
+    assert np.allclose(read_audio(file_of(left_only, 24_000, "WAV", "FLOAT")).pcm, TONE / 2, atol=1e-7)
+    opposite = np.stack([TONE, -TONE], axis=1)
+    assert np.abs(read_audio(file_of(opposite, 24_000, "WAV", "FLOAT")).pcm).max() < 1e-7
+
+
+def test_a_file_longer_than_one_piece_is_whole() -> None:
+    """Decoding goes piece by piece and loses nothing between them."""
+    pcm = noise(200_000)
+    assert np.array_equal(read_audio(file_of(pcm, 16_000, "WAV", "FLOAT")).pcm, pcm)
+
+
+def test_written_and_read_is_the_same(tmp_path: Path) -> None:
+    """Every 16-bit sample, through a path; writing again gives the same file."""
+    every = Audio(np.arange(-32768, 32768, dtype=np.float32) / np.float32(32768), 16_000)
+    write_wav(tmp_path / "every.wav", every)
+    read = read_audio(tmp_path / "every.wav")
+    assert read.rate_hz == 16_000
+    assert np.array_equal(read.pcm, every.pcm)
+    assert encode_wav(read) == (tmp_path / "every.wav").read_bytes()
+    assert np.array_equal(read_audio(str(tmp_path / "every.wav")).pcm, every.pcm)
+
+
+def test_wild_floats_are_tamed_both_ways() -> None:
+    """Beyond full scale is full scale, NaN is silence: read from a file, or written to one."""
+    wild = np.array([2, -2, np.nan, np.inf, -np.inf, 0.25], np.float32)
+    assert read_audio(file_of(wild, 8_000, "WAV", "FLOAT")).pcm.tolist() == [1, -1, 0, 1, -1, 0.25]
+    top = 32767 / 32768
+    assert read_audio(encode_wav(Audio(wild, 8_000))).pcm.tolist() == [top, -1, 0, top, -1, 0.25]
+
+
+def test_an_empty_wav_is_no_sound() -> None:
+    """Valid, and nothing in it."""
+    assert read_audio(encode_wav(Audio(np.zeros(0, np.float32), 8_000))).pcm.shape == (0,)
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"not audio at all" * 100, b"\x00" * 5_000, b"<html></html>"])
+def test_what_is_not_audio_is_refused(data: bytes) -> None:
+    """The client's fault, in words."""
+    with pytest.raises(InvalidRequest, match="not an audio file") as caught:
+        read_audio(data)
+    assert caught.value.param == "file"
+
+
+def test_a_raw_name_is_no_way_in(tmp_path: Path) -> None:
+    """libsndfile takes `.raw` for headerless sound of unknown rate; the content decides here."""
+    path = tmp_path / "speech.raw"
+    path.write_bytes(b"\x01\x02" * 100)
+    with pytest.raises(InvalidRequest):
+        read_audio(path)
+    path.write_bytes(encode_wav(Audio(TONE, 24_000)))
+    assert len(read_audio(path).pcm) == len(TONE)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    """The system's own words, with the name."""
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.wav"):
+        read_audio(tmp_path / "nowhere.wav")
+    with pytest.raises(FileNotFoundError):
+        write_wav(tmp_path / "no" / "folder.wav", Audio(TONE, 24_000))
+
+
+def test_a_file_that_breaks_off_gives_what_came() -> None:
+    """An upload cut short, and a WAV streamed before its length was known."""
+    whole = encode_wav(Audio(TONE, 24_000))
+    assert np.allclose(read_audio(whole[: 44 + 2 * 5_000]).pcm, TONE[:5_000], atol=1e-4)
+    endless = struct.pack("<I", 0xFFFFFFFF)
+    streamed = whole[:4] + endless + whole[8:40] + endless + whole[44:]
+    assert np.allclose(read_audio(streamed).pcm, TONE, atol=1e-4)
+
+
+def test_a_small_file_cannot_hold_hours() -> None:
+    """Ten minutes of silence in a few kilobytes of FLAC, stopped at the limit; within it, all is read."""
+    bomb = file_of(np.zeros(600 * 8_000, np.float32), 8_000, "FLAC")
+    assert len(bomb) < 100_000
+    with pytest.raises(InvalidRequest, match="longer than 60 s"):
+        read_audio(bomb, max_s=60)
+    assert len(read_audio(bomb, max_s=600).pcm) == 600 * 8_000
+
+
+@pytest.mark.parametrize("rate_hz", [1, 999, 384_001, 4_000_000_000])
+def test_a_mad_sample_rate_is_refused(rate_hz: int) -> None:
+    """Before it is multiplied by anything."""
+    whole = encode_wav(Audio(TONE, 24_000))
+    with pytest.raises(InvalidRequest):
+        read_audio(whole[:24] + struct.pack("<I", rate_hz) + whole[28:])
+
+
+def test_speech_comes_at_the_rate_it_is_worked_on() -> None:
+    """Read and resampled; 16 kHz unless told otherwise."""
+    data = file_of(np.stack([TONE, TONE], axis=1), 24_000, "FLAC")
+    speech = load_speech(data)
+    assert (speech.rate_hz, len(speech.pcm)) == (16_000, 8_000)
+    assert snr_db(sine(440, 16_000, 8_000)[1000:-1000], speech.pcm[1000:-1000]) > 80
+    assert load_speech(data, 24_000).rate_hz == 24_000
+
+
+SEEDS = [file_of(TONE[:2_000], 24_000, container) for container in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "AU")]
+
+
+@given(
+    seed=st.sampled_from(SEEDS),
+    edits=st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 255)), max_size=8),
+    keep=st.integers(0, 6_000),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_file_is_read_or_refused(seed: bytes, edits: list[tuple[int, int]], keep: int) -> None:
+    """Nothing but `InvalidRequest` ever comes out, and nothing out of range."""
+    data = bytearray(seed)
+    for place, byte in edits:
+        data[place % len(data)] = byte
+    try:
+        audio = read_audio(bytes(data[:keep]), max_s=600)
+    except InvalidRequest:
+        return
+    assert np.abs(audio.pcm).max(initial=0) <= 1
+
+
+@pytest.mark.parametrize(("offset", "whence"), [(-1, 0), (-100, 1), (-100, 2), (1 << 62, 1)])
+def test_a_damaged_header_seeks_in_vain(offset: int, whence: int) -> None:
+    """The position stays somewhere in or past the file, and no exception is lost inside libsndfile."""
+    file = _Bytes(b"sound")
+    file.seek(2)
+    assert file.seek(offset, whence) == file.tell() >= 0
