@@ -1,0 +1,145 @@
+"""The demo page in a real browser, with a real server behind it.
+
+Needs two fixtures:
+
+- `live_server`: something with a `url` such as "http://127.0.0.1:8123", where a whole server (page and
+  `/v1/realtime`, no access key) is listening. It must choose the subprotocol `realtime`, or browsers hang up, and send
+  the page with a strict `Content-Security-Policy`: "default-src 'self'; connect-src 'self' ws: wss:";
+- `spoken_question`: the path of a 16-bit mono WAV file that says "What is the capital of France?".
+
+The browser plays that file as its microphone, once and then silence, so the file needs no silence at its end. It is the
+`chromium` on the search path if there is one, and Playwright's own otherwise.
+"""
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, WebSocketRoute, async_playwright, expect
+
+pytestmark = pytest.mark.browser
+
+ANSWER_TIMEOUT_S = 60
+HALF_A_SECOND = 12_000
+"""Samples of the answer's 24 kHz audio."""
+
+# Playwright's own wait_for_function evaluates text inside the page, which the policy forbids; a promise is allowed.
+WAIT_FOR_SAMPLES = """
+(enough) => new Promise((resolve) => {
+  const look = () => {
+    const { counters } = window.realtimeDemo;
+    if (counters.samplesPlayed > enough) resolve(counters);
+    else requestAnimationFrame(look);
+  };
+  look();
+})
+"""
+
+
+class LiveServer(Protocol):
+    """A whole server that is listening."""
+
+    @property
+    def url(self) -> str: ...
+
+
+@asynccontextmanager
+async def chromium(*switches: str) -> AsyncIterator[Browser]:
+    """A browser that may play sound unasked and has a fake microphone."""
+    always = ["--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream", "--no-sandbox"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[*always, "--disable-gpu", "--disable-background-networking", *switches],
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def open_page(browser: Browser, server: LiveServer) -> tuple[Page, list[str]]:
+    """The page, and a list that gathers its complaints; violations of the server's content policy are among them."""
+    page = await browser.new_page()
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    response = await page.goto(f"{server.url}/")
+    assert response is not None
+    assert "default-src 'self'" in response.headers.get("content-security-policy", "")
+    return page, complaints
+
+
+@pytest.mark.model
+async def test_speak_and_hear_the_answer(live_server: LiveServer, spoken_question: Path) -> None:
+    microphone = f"--use-file-for-fake-audio-capture={spoken_question}%noloop"
+    async with chromium("--use-fake-ui-for-media-stream", microphone) as browser:
+        page, complaints = await open_page(browser, live_server)
+        await page.get_by_role("button", name="Start").click()
+
+        mine = page.locator("#captions .user p").first
+        answer = page.locator("#captions .assistant p").first
+        await expect(mine).to_contain_text(re.compile("france", re.IGNORECASE), timeout=ANSWER_TIMEOUT_S * 1000)
+        await expect(answer).to_have_text(re.compile(r"\w{2,}"), timeout=ANSWER_TIMEOUT_S * 1000)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            counters = await page.evaluate(WAIT_FOR_SAMPLES, HALF_A_SECOND)
+
+        assert counters["loudestSample"] > 0.01
+        assert counters["answerLatencyMs"] > 0
+        assert counters["chunksSent"] > 0
+        await expect(page.locator("#figures")).to_contain_text("answered in")
+        await expect(page.locator("#notices")).to_be_empty()
+        await page.get_by_role("button", name="End").click()
+        await expect(page.locator("#status")).to_have_text("Ready")
+        assert complaints == []
+
+
+async def test_a_refused_microphone_is_said_in_plain_words(live_server: LiveServer) -> None:
+    async with chromium("--deny-permission-prompts") as browser:
+        page, complaints = await open_page(browser, live_server)
+        await page.get_by_role("button", name="Start").click()
+
+        notice = page.get_by_role("alert")
+        await expect(notice).to_contain_text("The microphone was refused")
+        await expect(notice).to_contain_text("Allow the microphone for this page")
+        await expect(page.locator("#status")).to_have_text("Ready")
+        await notice.get_by_role("button", name="Dismiss").click()
+        await expect(notice).to_be_empty()
+        assert complaints == []
+
+
+async def test_a_lost_connection_is_said_in_plain_words_and_can_be_taken_up_again(live_server: LiveServer) -> None:
+    lines: list[WebSocketRoute] = []
+
+    def hold(line: WebSocketRoute) -> None:
+        line.connect_to_server()
+        lines.append(line)
+
+    async with chromium("--use-fake-ui-for-media-stream") as browser:
+        page, complaints = await open_page(browser, live_server)
+        await page.route_web_socket(re.compile("/v1/realtime"), hold)
+        await page.reload()
+        await page.get_by_role("button", name="Start").click()
+        await expect(page.get_by_role("button", name="End")).to_be_visible()
+        await lines[0].close(code=1011, reason="the test hangs up")
+
+        notice = page.get_by_role("alert")
+        await expect(notice).to_contain_text("The connection was lost")
+        await expect(notice).to_contain_text("the test hangs up")
+        await expect(page.locator("#status")).to_have_text("Not connected")
+
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.get_by_role("button", name="End")).to_be_visible()
+        await expect(notice).to_be_empty()
+        assert len(lines) == 2
+        assert complaints == []
