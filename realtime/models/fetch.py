@@ -48,6 +48,6 @@ def _install(model: Model, files: tuple[File, ...], places: Places) -> int:
             f"what {model.source} gave for model {model.name!r} is not what the catalogue promises: {wrong[0]}; it was "
             f"removed, run `realtime models pull {model.name}` to fetch it again"
         )
-    write_record(places.ready, Record(str(model.source), seen))
+    write_record(places.ready, Record(source=str(model.source), files=seen))
     swap_in(places.ready, places.home, aside=places.staging / "replaced")
     return sum(file.size_bytes for file in seen.values())

@@ -18,11 +18,12 @@ import msgspec
 
 from realtime.models.catalogue import File, Model
 from realtime.models.disk import sha256_of
+from realtime.structs import Frozen
 
 _FILE_NAME = ".verified.json"
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(Frozen):
     """A file as it was when it was hashed."""
 
     size_bytes: int
@@ -31,7 +32,7 @@ class Seen(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(Frozen):
     """One verified folder."""
 
     source: str
@@ -116,7 +117,7 @@ def inspect(model: str, folder: Path, files: Iterable[File]) -> tuple[list[Findi
             findings.append(missing(model, path))
             continue
         now = path.stat()
-        seen[file.path] = Seen(now.st_size, int(now.st_mtime), sha256_of(path))
+        seen[file.path] = Seen(size_bytes=now.st_size, mtime_s=int(now.st_mtime), sha256=sha256_of(path))
         wrong = _difference(file, seen[file.path])
         findings.append(Finding(model, path, "corrupt", f"{path} {wrong}") if wrong else Finding(model, path, "ok"))
     return findings, seen
@@ -137,7 +138,7 @@ def audit(model: Model, home: Path) -> list[Finding]:
         return [missing(model.name, home / file.path, f"came from {record.source}") for file in model.files]
     findings, seen = inspect(model.name, home, expected(model, record))
     if all(finding.state == "ok" for finding in findings):
-        fresh = Record(str(model.source), seen)
+        fresh = Record(source=str(model.source), files=seen)
     elif record is not None:
         fresh = msgspec.structs.replace(record, sound=False)
     else:

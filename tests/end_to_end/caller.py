@@ -1,0 +1,126 @@
+"""Somebody who calls the server with OpenAI's own client, in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import numpy as np
+from openai import AsyncOpenAI
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.realtime import RealtimeSessionCreateRequestParam
+
+from realtime.audio import Audio, Pcm, silence
+from realtime.codecs import find_codec
+from tests.protocol.contract import check_event
+
+FRAME_MS = 20
+
+
+class Caller:
+    """Speaks frame by frame at the pace of real time, and keeps every event, each checked against OpenAI's types."""
+
+    def __init__(self, connection: AsyncRealtimeConnection, format_name: str) -> None:
+        self._connection = connection
+        self._codec = find_codec(format_name)
+        self.events: list[dict[str, Any]] = []
+        self.sent_ms = 0
+        self._sent_when: list[int] = []
+        self._news = asyncio.Condition()
+
+    async def listen(self) -> None:
+        """Take in events until the connection ends."""
+        while True:
+            event = check_event((await self._connection.recv_bytes()).decode())
+            async with self._news:
+                self._sent_when.append(self.sent_ms)
+                self.events.append(event)
+                self._news.notify_all()
+
+    async def say(self, audio: Audio) -> None:
+        """Speak; returns when the last frame has been sent."""
+        assert audio.rate_hz == self._codec.rate_hz
+        size = audio.rate_hz * FRAME_MS // 1000
+        clock = asyncio.get_running_loop()
+        due_s = clock.time()
+        for start in range(0, len(audio.pcm), size):
+            await self.send_frame(audio.pcm[start : start + size])
+            due_s += FRAME_MS / 1000
+            await asyncio.sleep(due_s - clock.time())
+
+    async def send_frame(self, pcm: Pcm) -> None:
+        frame = base64.b64encode(self._codec.encode(pcm)).decode()
+        await self._connection.input_audio_buffer.append(audio=frame)
+        self.sent_ms += len(pcm) * 1000 // self._codec.rate_hz
+
+    async def say_nothing_until(self, done: Callable[[], bool], at_most_ms: int = 30_000) -> None:
+        """Keep the microphone open, quiet, until `done`."""
+        for _ in range(at_most_ms // FRAME_MS):
+            if done():
+                return
+            await self.say(Audio(silence(FRAME_MS, self._codec.rate_hz), self._codec.rate_hz))
+        raise AssertionError(f"not done after {at_most_ms} ms: {self.types()[-20:]}")
+
+    async def wait(self, kind: str) -> dict[str, Any]:
+        """The first event of that kind, once it has come."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.seen(kind))
+        return self.of_type(kind)[0]
+
+    async def commit_and_ask(self) -> None:
+        """Let the button go, and want an answer."""
+        await self._connection.input_audio_buffer.commit()
+        await self._connection.response.create()
+
+    async def write(self, text: str) -> None:
+        """Ask in writing."""
+        await self._connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+        )
+        await self._connection.response.create()
+
+    async def truncate(self, item_id: str, audio_end_ms: int) -> None:
+        await self._connection.conversation.item.truncate(item_id=item_id, content_index=0, audio_end_ms=audio_end_ms)
+
+    async def retrieve(self, item_id: str) -> None:
+        await self._connection.conversation.item.retrieve(item_id=item_id)
+
+    def sent_when(self, index: int) -> int:
+        """How many ms of audio had been sent when event `index` came."""
+        return self._sent_when[index]
+
+    def seen(self, kind: str, times: int = 1) -> bool:
+        return len(self.of_type(kind)) >= times
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+    def types(self) -> list[str]:
+        return [event["type"] for event in self.events]
+
+    def answer(self) -> Audio:
+        """All audio of the answers."""
+        sound = [base64.b64decode(event["delta"]) for event in self.of_type("response.output_audio.delta")]
+        pcm = self._codec.decoder().decode(b"".join(sound))
+        return Audio(np.asarray(pcm), self._codec.rate_hz)
+
+
+@asynccontextmanager
+async def calling(url: str, session: dict[str, Any], format_name: str = "audio/pcm") -> AsyncIterator[Caller]:
+    """A caller whose session is configured."""
+    client = AsyncOpenAI(base_url=f"{url}/v1", api_key="any key will do")
+    async with client, client.realtime.connect(model="gpt-realtime") as connection:
+        caller = Caller(connection, format_name)
+        listening = asyncio.create_task(caller.listen())
+        try:
+            await connection.session.update(
+                session=cast(RealtimeSessionCreateRequestParam, {"type": "realtime", **session})
+            )
+            await caller.wait("session.updated")
+            yield caller
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])

@@ -1,0 +1,22 @@
+"""Word error rate: how many words have to be changed, put in or taken out to turn one text into the other."""
+
+from __future__ import annotations
+
+import re
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words without punctuation."""
+    return re.findall(r"[a-z0-9']+", text.lower().replace("-", " "))
+
+
+def word_error_rate(heard: str, truth: str) -> float:
+    """Levenshtein distance in words, as a share of the true words."""
+    expected = words(truth)
+    row = list(range(len(expected) + 1))
+    for said, word in enumerate(words(heard), 1):
+        diagonal, row[0] = row[0], said
+        for place, true_word in enumerate(expected, 1):
+            best = min(row[place] + 1, row[place - 1] + 1, diagonal + (word != true_word))
+            diagonal, row[place] = row[place], best
+    return row[-1] / max(len(expected), 1)
