@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeAlias
 
 import structlog
 
-from realtime.audio import Pcm
+from realtime.audio import Audio
 from realtime.codecs import Codec, find_codec
+from realtime.codecs.resample import resample
 from realtime.engines.base import Finish, Listening, Speaking
 from realtime.engines.ensemble import Engines
 from realtime.errors import EngineFailed, RealtimeError
@@ -127,7 +128,8 @@ class Conductor:
                 case effects.DropInput():
                     self._microphone.drop()
                 case effects.TranscribeInput():
-                    self._start(self._transcribe(output.item_id, self._microphone.take()))
+                    turn = Audio(self._microphone.take(), self._microphone.rate_hz)
+                    self._start(self._transcribe(output.item_id, turn))
                 case effects.TranscribeItem():
                     self._start(self._transcribe_recording(output.item_id, self._microphone.codec, output.audio))
                 case effects.StartReply():
@@ -167,26 +169,35 @@ class Conductor:
             await self._inbox.put(event)
         await self._inbox.put(reports.HungUp())
 
-    async def _transcribe_recording(self, item_id: str, codec: Codec, audio: bytes) -> None:
-        rate_hz = self._engines.transcriber.rate_hz
-        recording = await asyncio.to_thread(decode_recording, audio, codec, rate_hz)
-        await self._transcribe(item_id, recording)
+    async def _report(self, report: reports.Report) -> None:
+        # Who was told to stop is waited for by whoever takes from the inbox, and must not wait for room in it; nor is
+        # there anything left to tell. A failure on the way out, or a TaskGroup in which something failed just then
+        # (before Python 3.13), can have swallowed the cancel.
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise asyncio.CancelledError
+        await self._inbox.put(report)
 
-    async def _transcribe(self, item_id: str, speech: Pcm) -> None:
+    async def _transcribe_recording(self, item_id: str, codec: Codec, audio: bytes) -> None:
+        await self._transcribe(item_id, await asyncio.to_thread(decode_recording, audio, codec))
+
+    async def _transcribe(self, item_id: str, sound: Audio) -> None:
         began_s = self._clock.now_s()
+        transcriber = self._engines.transcriber
         texts: list[str] = []
         try:
-            async with aclosing(self._engines.transcriber.transcribe(speech, self._listening())) as segments:
+            if sound.rate_hz != transcriber.rate_hz:
+                sound = await asyncio.to_thread(resample, sound, transcriber.rate_hz)
+            async with aclosing(transcriber.transcribe(sound.pcm, self._listening())) as segments:
                 async for segment in segments:
                     texts.append(segment.text.rstrip() if texts else segment.text.strip())
-                    await self._inbox.put(reports.Heard(item_id=item_id, text=texts[-1]))
+                    await self._report(reports.Heard(item_id=item_id, text=texts[-1]))
         except Exception as failure:
             code, message = _account_for(failure, "transcription")
-            await self._inbox.put(reports.NotHeard(item_id=item_id, code=code, message=message))
+            await self._report(reports.NotHeard(item_id=item_id, code=code, message=message))
             return
-        seconds = len(speech) / self._engines.transcriber.rate_hz
+        seconds = sound.duration_ms / 1000
         log.info("transcribed", item=item_id, speech_s=round(seconds, 2), took_ms=self._since_ms(began_s))
-        await self._inbox.put(reports.HeardAll(item_id=item_id, text="".join(texts), speech_seconds=seconds))
+        await self._report(reports.HeardAll(item_id=item_id, text="".join(texts), speech_seconds=seconds))
 
     def _listening(self) -> Listening:
         wanted = self._session.config.audio.input.transcription
@@ -198,21 +209,21 @@ class Conductor:
 
         async def began() -> None:
             log.info("reply began", response=response_id, took_ms=self._since_ms(began_s))
-            await self._inbox.put(reports.Began(response_id=response_id))
+            await self._report(reports.Began(response_id=response_id))
 
         answer = Answer(self._engines.chat, prompt_for(start), began)
         try:
             finish = await (self._write(response_id, answer) if start.modality == "text" else self._say(start, answer))
         except Exception as failure:
             code, message = _account_for(failure, "reply")
-            await self._inbox.put(reports.Failed(response_id=response_id, code=code, message=message))
+            await self._report(reports.Failed(response_id=response_id, code=code, message=message))
             return
         log.info("reply ended", response=response_id, took_ms=self._since_ms(began_s), tokens=finish.completion_tokens)
-        await self._inbox.put(_answered(response_id, finish))
+        await self._report(_answered(response_id, finish))
 
     async def _write(self, response_id: str, answer: Answer) -> Finish:
         async def show(text: str) -> None:
-            await self._inbox.put(reports.Wrote(response_id=response_id, text=text))
+            await self._report(reports.Wrote(response_id=response_id, text=text))
 
         return await write(answer, show)
 
@@ -230,7 +241,7 @@ class Conductor:
 
         async def play(piece: Piece) -> None:
             spoke = reports.Spoke(response_id=start.response_id, text=piece.text, audio=codec.encode(piece.pcm))
-            await self._inbox.put(spoke)
+            await self._report(spoke)
 
         return await say(answer, voice, play)
 

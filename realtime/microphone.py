@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from realtime.audio import Audio, Pcm, samples_to_ms
 from realtime.codecs import Codec, find_codec
-from realtime.codecs.resample import Resampler, resample
+from realtime.codecs.resample import Resampler
 from realtime.engines.base import Detector
 from realtime.pipeline.endpoint import Began, Knobs
 from realtime.pipeline.listen import Listener
@@ -23,6 +25,8 @@ class Microphone:
     def __init__(self, detector: Detector, max_turn_ms: int) -> None:
         self._listener = Listener(detector, max_turn_ms)
         self._settings = AudioInput()
+        self._late: Pcm = np.zeros(0, np.float32)
+        """The end of the sound in an earlier format, which was still on its way when the format changed."""
         self._set_format(self._settings)
 
     @property
@@ -33,6 +37,7 @@ class Microphone:
     def tune(self, settings: AudioInput) -> None:
         """What comes from now on is in this format, and turns are found like this."""
         if settings.format != self._settings.format:
+            self._late = self._after_late(self._resampler.flush())
             self._set_format(settings)
         self._settings = settings
         detection = settings.turn_detection
@@ -45,7 +50,8 @@ class Microphone:
 
     def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded]:
         """The turn boundaries in the next piece; run it to the end. Act on each before asking for the next."""
-        for boundary in self._listener.push(self._resampler.push(self._decoder.decode(chunk))):
+        sound = self._after_late(self._resampler.push(self._decoder.decode(chunk)))
+        for boundary in self._listener.push(sound):
             at_ms = samples_to_ms(boundary.at_sample, self._listener.rate_hz)
             if isinstance(boundary, Began):
                 yield SpeechBegan(audio_start_ms=at_ms)
@@ -54,7 +60,7 @@ class Microphone:
 
     def take(self) -> Pcm:
         """The audio of the turn, shape (n,) at `rate_hz`; the rest is for the next."""
-        return self._listener.take(self._resampler.flush)
+        return self._listener.take(lambda: self._after_late(self._resampler.flush()))
 
     def drop(self) -> None:
         """Forget all audio that was not taken."""
@@ -65,10 +71,14 @@ class Microphone:
         self._decoder = self.codec.decoder()
         self._resampler = Resampler(self.codec.rate_hz, self._listener.rate_hz)
 
+    def _after_late(self, pcm: Pcm) -> Pcm:
+        late, self._late = self._late, self._late[:0]
+        return np.concatenate((late, pcm)) if len(late) else pcm
 
-def decode_recording(audio: bytes, codec: Codec, rate_hz: int) -> Pcm:
-    """A whole recording as sound at `rate_hz`, shape (n,). Takes a while: not for the event loop."""
-    return resample(Audio(codec.decoder().decode(audio), codec.rate_hz), rate_hz).pcm
+
+def decode_recording(audio: bytes, codec: Codec) -> Audio:
+    """A whole recording as sound. Takes a while: not for the event loop."""
+    return Audio(codec.decoder().decode(audio), codec.rate_hz)
 
 
 def _knobs(detection: ServerVad) -> Knobs:

@@ -1,65 +1,35 @@
-"""What tests of several rooms share: the model files, a whole server on real models, and people who speak."""
+"""What tests of several folders ask for."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+import structlog
+from blockbuster import blockbuster_ctx
 
-from realtime.audio import Audio
-from realtime.codecs.containers import load_speech, write_wav
-from realtime.models.catalogue import load_catalogue
-from realtime.models.store import ModelStore
-from realtime.settings import load_settings
+from realtime.logs import set_up_logs
+from realtime.settings import LogSettings
 
-QUESTIONS = Path(__file__).parent.parent / "realtime" / "bench" / "questions"
-
-
-@dataclass(frozen=True)
-class LiveServer:
-    """A whole server in a process of its own, with the default engines."""
-
-    url: str
-    process: subprocess.Popen[str]
+pytest_plugins = ["tests.live"]
 
 
-@pytest.fixture(scope="session")
-def model_store() -> ModelStore:
-    """The model files that `make models` has fetched."""
-    settings = load_settings(None, os.environ, {})
-    return ModelStore(settings.models.directory, load_catalogue())
+@pytest.fixture
+def server_logs() -> Iterator[None]:
+    """Logs are made as the server makes them, and go where pytest wants them."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers, root.level
+    set_up_logs(LogSettings())
+    root.handlers = handlers
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.configure(**before)
 
 
-@pytest.fixture(scope="session")
-def live_server() -> Iterator[LiveServer]:
-    """`realtime serve` on a free port, ready."""
-    command = [sys.executable, "-m", "realtime", "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        ready = next((line for line in process.stdout if "Ready." in line), None)
-        assert ready, "the server ended before it was ready"
-        url = next(word.rstrip(",") for word in ready.split() if word.startswith("http://"))
-        try:
-            yield LiveServer(url, process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-
-def question(name: str) -> Audio:
-    """A spoken question, 24 kHz."""
-    return load_speech(QUESTIONS / f"{name}.flac", 24_000)
-
-
-@pytest.fixture(scope="session")
-def spoken_question(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A WAV file that says "What is the capital of France?", in a voice that is not the server's."""
-    path = tmp_path_factory.mktemp("speech") / "france.wav"
-    write_wav(path, question("france"))
-    return path
+@pytest.fixture
+def no_blocking(server_logs: None) -> Iterator[None]:
+    """A call that would hold the event loop up, made anywhere below our own code, raises instead."""
+    with blockbuster_ctx("realtime"):
+        yield

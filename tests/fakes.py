@@ -92,6 +92,8 @@ class FakeChat:
     """When given, an answer stops after its first word until it is set."""
     stopped: int = 0
     """Answers that were broken off before their end."""
+    fails: Exception | None = None
+    """When given, raised in place of an answer's second word."""
     reason: str = "stop"
     model: str = "fake-mind"
 
@@ -106,6 +108,8 @@ class FakeChat:
                 yield Token(f" {word}" if index else word)
                 if self.gate:
                     await self.gate.wait()
+                if self.fails:
+                    raise self.fails
                 await asyncio.sleep(0)
         except (GeneratorExit, asyncio.CancelledError):
             self.stopped += 1

@@ -6,7 +6,7 @@ import { loudness, Meter } from "./meter.js";
 import { canAskForMicrophone } from "./microphone.js";
 import { SILENT_MICROPHONE, STATES, describeServerError, describeTrouble, insecureOriginNotice } from "./words.js";
 
-const DEFAULT_MODEL = "default";
+const DEFAULT_MODEL = "realtime";
 const MAX_NOTICES = 3;
 const SILENCE_SUSPECT_CHUNKS = 133; // 4 s
 

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from realtime import __version__
-from realtime.cli import models
+from realtime.cli import bench, models
 from realtime.cli.serve import serve
 from realtime.cli.speech import say, transcribe
+from realtime.cli.talk import talk
 
 app = typer.Typer(
     name="realtime",
@@ -21,7 +22,9 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(transcribe)
 app.command()(say)
+app.command()(talk)
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 
 
 def _show_version(wanted: bool) -> None:

@@ -14,15 +14,17 @@ from realtime.pipeline.speak import Piece
 
 
 async def pace(pieces: AsyncIterable[Piece], rate_hz: int, lead_ms: float, clock: Clock) -> AsyncGenerator[Piece, None]:
-    """`pieces`, each released when it begins to play in `lead_ms` or less. Cancelling ends it; nothing is held back.
+    """`pieces`, each released when all of it will be over in `lead_ms`, at the latest when it is due to be heard.
 
     Playing is taken to begin when the first piece is released, and to wait when a piece comes too late for it.
+    Cancelling ends it; nothing is held back.
     """
     plays_at_s = clock.now_s()
     async for piece in pieces:
         plays_at_s = max(plays_at_s, clock.now_s())
-        early_s = plays_at_s - lead_ms / 1000 - clock.now_s()
+        over_at_s = plays_at_s + len(piece.pcm) / rate_hz
+        early_s = min(plays_at_s, over_at_s - lead_ms / 1000) - clock.now_s()
         if early_s > 0:
             await clock.sleep(early_s)
-        plays_at_s += len(piece.pcm) / rate_hz
+        plays_at_s = over_at_s
         yield piece

@@ -29,18 +29,19 @@ async def sentences(texts: AsyncIterable[str]) -> AsyncGenerator[str, None]:
     """
     rest = ""
     async for text in texts:
-        rest += text
+        rest = (rest + text).lstrip()
         while (end := _sentence_end(rest)) is not None:
-            sentence, rest = rest[:end].strip(), rest[end:].lstrip()
-            if sentence:
-                yield sentence
-    if rest.strip():
-        yield rest.strip()
+            sentence, rest = rest[:end].rstrip(), rest[end:].lstrip()
+            yield sentence
+    if rest:
+        yield rest.rstrip()
 
 
 def _sentence_end(text: str) -> int | None:
     """Where the first sentence of `text` ends; None while that is not known."""
-    for found in _END.finditer(text):
+    # No further than had been seen when a text that comes letter by letter would have grown too long: the sentences
+    # must not depend on where a model's tokens end.
+    for found in _END.finditer(text[: LONGEST_CHARACTERS + 1]):
         if not _is_abbreviation(text[: found.start()], found.group()):
             return found.end()
     return _clause_end(text) if len(text) > LONGEST_CHARACTERS else None

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from realtime.errors import InvalidRequest
 from realtime.ids import NewId
 from realtime.protocol.config import CustomVoice
-from realtime.protocol.items import PARTS_OF_ROLE, InputAudio, InputImage, Item, Message, OutputAudio
+from realtime.protocol.items import PARTS_OF_ROLE, InputAudio, InputImage, Item, Message, OutputAudio, Part
 
 OPENAI_VOICES = frozenset({"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"})
 """Names that clients of OpenAI send; each is spoken by the server's own voice unless an engine has one of that name."""
@@ -22,14 +22,16 @@ def admit_voice(voice: object, voices: frozenset[str], param: str) -> None:
         raise InvalidRequest(f"Invalid value: {name!r}. Supported voices are: {known}.", param=param)
 
 
-def admit_item(item: Item, new_id: NewId) -> tuple[Item, bytes | None]:
+def admit_item(item: Item, new_id: NewId, param: str) -> tuple[Item, bytes | None]:
     """The item as it enters the conversation, with an id, and the user's audio if it still has to be put into words."""
     if item.id == "root":
-        raise InvalidRequest("An item's id cannot be 'root'.", param="item.id")
+        raise InvalidRequest("An item's id cannot be 'root'.", param=f"{param}.id")
     admitted = msgspec.structs.replace(item, id=item.id or new_id("item"), status="completed")
     if not isinstance(admitted, Message):
         return admitted, None
-    audio = b"".join(_admit_part(admitted, index) or b"" for index in range(len(admitted.content)))
+    audio = b"".join(
+        _admit_part(part, admitted.role, f"{param}.content[{index}]") for index, part in enumerate(admitted.content)
+    )
     content = tuple(
         msgspec.structs.replace(part, audio=UNSET) if isinstance(part, InputAudio | OutputAudio) else part
         for part in admitted.content
@@ -37,12 +39,11 @@ def admit_item(item: Item, new_id: NewId) -> tuple[Item, bytes | None]:
     return msgspec.structs.replace(admitted, content=content), audio or None
 
 
-def _admit_part(message: Message, index: int) -> bytes | None:
-    """The audio of the part that needs a transcript."""
-    part, param = message.content[index], f"item.content[{index}]"
-    if not isinstance(part, PARTS_OF_ROLE[message.role]):
-        allowed = ", ".join(str(kind.__struct_config__.tag) for kind in PARTS_OF_ROLE[message.role])
-        raise InvalidRequest(f"A message of role '{message.role}' may contain: {allowed}.", param=f"{param}.type")
+def _admit_part(part: Part, role: str, param: str) -> bytes:
+    """The part's audio, if it still has to be put into words."""
+    if not isinstance(part, PARTS_OF_ROLE[role]):
+        allowed = ", ".join(str(kind.__struct_config__.tag) for kind in PARTS_OF_ROLE[role])
+        raise InvalidRequest(f"A message of role '{role}' may contain: {allowed}.", param=f"{param}.type")
     if isinstance(part, InputImage):
         raise InvalidRequest(
             "The language model of this server cannot see images.", code="unsupported_content_type", param=param
@@ -55,4 +56,4 @@ def _admit_part(message: Message, index: int) -> bytes | None:
                 param=f"{param}.audio",
             )
         return part.audio
-    return None
+    return b""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality
+from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality, ToolChoice
 from realtime.protocol.items import Item, ItemReference
 from realtime.structs import Strict
 
@@ -83,6 +83,10 @@ class ResponseAudio(Strict):
     output: ResponseAudioOutput = ResponseAudioOutput()
 
 
+MetadataKey: TypeAlias = Annotated[str, Meta(max_length=64)]
+MetadataValue: TypeAlias = Annotated[str, Meta(max_length=512)]
+
+
 class ResponseParams(Strict):
     """Choices for one response; what is left out is as in the session."""
 
@@ -91,10 +95,10 @@ class ResponseParams(Strict):
     audio: ResponseAudio = ResponseAudio()
     conversation: Literal["auto", "none"] = "auto"
     input: tuple[Item | ItemReference, ...] | None = None
-    metadata: Annotated[dict[str, str], Meta(max_length=16)] | None = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=16)] | None = None
     max_output_tokens: MaxTokens | None = None
     tools: tuple[dict[str, Any], ...] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     prompt: dict[str, Any] | None = None
     reasoning: dict[str, Any] | None = None

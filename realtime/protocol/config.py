@@ -65,6 +65,7 @@ class NoiseReduction(Strict):
     """Which microphone distance noise reduction is tuned for."""
 
     type: Literal["near_field", "far_field"]
+    strength: float | None = None
 
 
 class ServerVad(Strict, tag_field="type", tag="server_vad"):
@@ -121,6 +122,7 @@ class AudioConfig(Strict):
 
 MaxTokens: TypeAlias = Annotated[int, Meta(ge=1, le=4096)] | Literal["inf"]
 Modality: TypeAlias = Literal["audio", "text"]
+ToolChoice: TypeAlias = Literal["auto", "none", "required"] | dict[str, Any]
 
 
 class SessionConfig(Strict, kw_only=True):
@@ -133,10 +135,10 @@ class SessionConfig(Strict, kw_only=True):
     audio: AudioConfig = AudioConfig()
     max_output_tokens: MaxTokens = "inf"
     tools: tuple[dict[str, Any], ...] = ()
-    tool_choice: str | dict[str, Any] = "auto"
+    tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
-    truncation: str | dict[str, Any] = "auto"
-    tracing: str | dict[str, Any] | None = None
+    truncation: Literal["auto", "disabled"] | dict[str, Any] = "auto"
+    tracing: Literal["auto"] | dict[str, Any] | None = None
     prompt: dict[str, Any] | None = None
     reasoning: dict[str, Any] | None = None
     include: tuple[Literal["item.input_audio_transcription.logprobs"], ...] | None = None
@@ -181,6 +183,7 @@ def refuse_unsupported(config: SessionConfig) -> None:
     unsupported = {
         "session.type": config.type != "realtime",
         "session.tools": bool(config.tools),
+        "session.tool_choice": config.tool_choice not in ("auto", "none"),
         "session.truncation": config.truncation not in ("auto", "disabled"),
         "session.tracing": config.tracing is not None,
         "session.prompt": config.prompt is not None,

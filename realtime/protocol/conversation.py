@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import msgspec
 
 from realtime.errors import InvalidRequest
-from realtime.protocol.items import InputAudio, InputImage, InputText, Item, Message, OutputAudio, OutputText, Part
+from realtime.protocol.items import (
+    InputAudio,
+    InputImage,
+    InputText,
+    Item,
+    ItemReference,
+    Message,
+    OutputAudio,
+    OutputText,
+    Part,
+)
 
 TRUNCATION_SLACK_MS = 100
 """A client counts what it played in blocks of its own; a position this little past the end means the end."""
@@ -17,22 +29,28 @@ TRUNCATION_SLACK_MS = 100
 class SpokenText:
     """The words of a spoken item, laid along its audio: what was said up to any point can be told afterwards."""
 
-    duration_ms: float = 0.0
+    bytes_per_ms: int
     text: str = ""
-    _marks: list[tuple[float, int]] = field(default_factory=list)
-    """For each piece sent: where it begins in ms, and how much of the text had begun once it was over."""
+    _size_bytes: int = 0
+    _marks: list[tuple[int, int]] = field(default_factory=list)
+    """For each piece sent: the byte at which it begins, and how much of the text had begun once it was over."""
 
-    def add(self, text: str, audio_ms: float) -> None:
-        """The next `audio_ms` of sound, in which the words of `text` begin."""
+    @property
+    def duration_ms(self) -> float:
+        """How long its audio is."""
+        return self._size_bytes / self.bytes_per_ms
+
+    def add(self, text: str, size_bytes: int) -> None:
+        """The next `size_bytes` of sound, in which the words of `text` begin."""
         self.text += text
-        self._marks.append((self.duration_ms, len(self.text)))
-        self.duration_ms += audio_ms
+        self._marks.append((self._size_bytes, len(self.text)))
+        self._size_bytes += size_bytes
 
-    def cut(self, end_ms: float) -> None:
+    def cut(self, end_ms: int) -> None:
         """Forget what comes after `end_ms`. A word that had begun counts as heard."""
-        self._marks = [mark for mark in self._marks if mark[0] < end_ms]
+        self._size_bytes = min(self._size_bytes, end_ms * self.bytes_per_ms)
+        self._marks = [mark for mark in self._marks if mark[0] < self._size_bytes]
         self.text = self.text[: self._marks[-1][1]] if self._marks else ""
-        self.duration_ms = min(self.duration_ms, end_ms)
 
 
 class Conversation:
@@ -98,27 +116,36 @@ class Conversation:
         """Keep with an item where in its audio each of its words was sent."""
         self._spoken[item_id] = spoken
 
+    def resolve(self, context: Iterable[Item | ItemReference]) -> tuple[Item, ...]:
+        """The items of `context` as they are now. One that was referred to and is gone leaves nothing."""
+        items = (self._items.get(item.id) if isinstance(item, ItemReference) else item for item in context)
+        return tuple(item for item in items if item is not None)
+
+    def unheard_part(self, item_id: str) -> int:
+        """Which part of a user item is audio without words, the first if there are several."""
+        return next(index for index, part in enumerate(self._message(item_id).content) if _is_unheard(part))
+
     def hear(self, item_id: str, transcript: str) -> None:
-        """Give a user item the words of its audio. An item deleted meanwhile stays deleted."""
-        item = self._items.get(item_id)
-        if not isinstance(item, Message):
-            return
+        """Give a user item the words of its audio; the first part without words has them all."""
+        item, place = self._message(item_id), self.unheard_part(item_id)
         content = tuple(
-            msgspec.structs.replace(part, transcript=transcript) if isinstance(part, InputAudio) else part
-            for part in item.content
+            msgspec.structs.replace(part, transcript=transcript if index == place else "")
+            if _is_unheard(part)
+            else part
+            for index, part in enumerate(item.content)
         )
         self._items[item_id] = msgspec.structs.replace(item, content=content)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> int:
         """Cut an assistant's item to what was heard of it; where it ends now, in ms."""
         item = self.get(item_id)
-        if not (isinstance(item, Message) and item.role == "assistant" and item_id in self._spoken):
-            raise InvalidRequest(
-                "Only model output audio messages can be truncated.", code="unsupported_content_type", param="item_id"
-            )
         if item.status == "in_progress":
             raise InvalidRequest(
-                "The item is still being spoken; cancel its response first.", code="item_in_progress", param="item_id"
+                "The item is still being made; cancel its response first.", code="item_in_progress", param="item_id"
+            )
+        if not (isinstance(item, Message) and item_id in self._spoken):
+            raise InvalidRequest(
+                "Only model output audio messages can be truncated.", code="unsupported_content_type", param="item_id"
             )
         if content_index >= len(item.content):
             raise InvalidRequest(
@@ -131,10 +158,14 @@ class Conversation:
                 code="invalid_value",
                 param="audio_end_ms",
             )
-        end_ms = min(audio_end_ms, int(spoken.duration_ms))
-        spoken.cut(end_ms)
+        spoken.cut(audio_end_ms)
         self.replace(msgspec.structs.replace(item, content=(OutputAudio(transcript=spoken.text),)))
-        return end_ms
+        return int(spoken.duration_ms)
+
+    def _message(self, item_id: str) -> Message:
+        item = self.get(item_id)
+        assert isinstance(item, Message)
+        return item
 
 
 def text_of(item: Item) -> str:
@@ -142,6 +173,10 @@ def text_of(item: Item) -> str:
     if not isinstance(item, Message):
         return ""
     return "\n".join(words for part in item.content if (words := _words(part)))
+
+
+def _is_unheard(part: Part) -> TypeGuard[InputAudio]:
+    return isinstance(part, InputAudio) and part.transcript is None
 
 
 def _words(part: Part) -> str:

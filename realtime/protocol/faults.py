@@ -8,15 +8,16 @@ import msgspec
 
 from realtime.errors import InvalidRequest
 
-_PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
-_FIELD = re.compile(r"(?:missing required field|contains unknown field) `(?P<field>[^`]*)`")
+_PATH = re.compile(r" - at (?:`key` in )?`(?P<path>[^`]*)`$")
+_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(?P<field>[^`]*)`")
 
-# The first that occurs in msgspec's message names the kind of fault; the codes are those OpenAI's server uses.
+# How msgspec's message begins names the kind of fault (further on it may quote the client); the codes are those
+# OpenAI's server uses.
 _CODES = (
-    ("missing required field", "missing_required_parameter"),
-    ("contains unknown field", "unknown_parameter"),
-    (", got `", "invalid_type"),
-    ("Invalid base64", "invalid_base64"),
+    (re.compile(r"Object missing required field `"), "missing_required_parameter"),
+    (re.compile(r"Object contains unknown field `"), "unknown_parameter"),
+    (re.compile(r"Expected `.*`, got `"), "invalid_type"),
+    (re.compile(r"Invalid base64"), "invalid_base64"),
 )
 
 
@@ -25,8 +26,8 @@ def fault(problem: msgspec.ValidationError, root: str = "") -> InvalidRequest:
     text = str(problem)
     located = _PATH.search(text)
     path = located["path"].removeprefix("$").lstrip(".") if located else ""
-    field = _FIELD.search(text)
+    field = _FIELD.match(text)
     param = ".".join(part for part in (root, path, field["field"] if field else "") if part) or None
-    code = next((code for marker, code in _CODES if marker in text), "invalid_value")
+    code = next((code for beginning, code in _CODES if beginning.match(text)), "invalid_value")
     said = _PATH.sub("", text)
     return InvalidRequest(f"Invalid '{param}': {said}." if param else f"Invalid event: {said}.", code=code, param=param)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from realtime.errors import InvalidRequest
+from realtime.protocol.admission import admit_item
 from realtime.protocol.client_events import ResponseParams
 from realtime.protocol.config import SessionConfig
 from realtime.protocol.conversation import Conversation
-from realtime.protocol.items import InputAudio, Item, ItemReference, Message
-from realtime.protocol.response import Plan
+from realtime.protocol.items import Item, ItemReference
+from realtime.protocol.response import Context, Plan
 
 
 def plan_response(config: SessionConfig, params: ResponseParams, conversation: Conversation) -> Plan:
@@ -24,25 +23,30 @@ def plan_response(config: SessionConfig, params: ResponseParams, conversation: C
         speed=output.speed,
         max_output_tokens=params.max_output_tokens or config.max_output_tokens,
         metadata=params.metadata,
-        context=None if params.input is None else _context(params.input, conversation),
+        context=_context(params.input, conversation),
         in_conversation=params.conversation == "auto",
     )
 
 
-def _context(given: tuple[Item | ItemReference, ...], conversation: Conversation) -> tuple[Item, ...]:
-    items: list[Item] = []
-    for index, item in enumerate(given):
-        if isinstance(item, ItemReference):
-            items.append(conversation.get(item.id, param=f"response.input[{index}].id"))
-            continue
-        if isinstance(item, Message) and any(isinstance(part, InputAudio) for part in item.content):
-            raise InvalidRequest(
-                "Audio in a response's own input is not supported; create an item and refer to it.",
-                code="unsupported_content_type",
-                param=f"response.input[{index}].content",
-            )
-        items.append(msgspec.structs.replace(item, id=item.id or f"input_{index}"))
-    return tuple(items)
+def _context(given: tuple[Item | ItemReference, ...] | None, conversation: Conversation) -> Context:
+    if given is None:
+        return tuple(ItemReference(id=item.id) for item in conversation.items)
+    return tuple(_admit_input(item, index, conversation) for index, item in enumerate(given))
+
+
+def _admit_input(item: Item | ItemReference, index: int, conversation: Conversation) -> Item | ItemReference:
+    param = f"response.input[{index}]"
+    if isinstance(item, ItemReference):
+        conversation.get(item.id, param=f"{param}.id")
+        return item
+    admitted, audio = admit_item(item, lambda _: f"input_{index}", param)
+    if audio:
+        raise InvalidRequest(
+            "Audio in a response's own input is not put into words; create an item and refer to it.",
+            code="unsupported_content_type",
+            param=f"{param}.content",
+        )
+    return admitted
 
 
 def _refuse_unsupported(params: ResponseParams) -> None:

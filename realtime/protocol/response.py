@@ -6,7 +6,7 @@
 A response is created *waiting* while words of the user's audio are still missing from its context, and *running* once
 the pipeline has been asked to make it. Its one output item opens with the first content and closes in `finish`,
 whatever the reason: every `…added` has its `…done` and each response exactly one `response.done`. Nothing comes after
-that: reports of a response that is done are stale, and ignored by whoever holds the responses (`session`).
+that: reports of a response that is done are stale, and ignored by whoever holds the responses (`responses`).
 
 Order (OpenAI): response.created → output_item.added → conversation.item.added → content_part.added → deltas →
 output_audio.done / output_audio_transcript.done / output_text.done → content_part.done → output_item.done →
@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 import msgspec
 
 from realtime.protocol import server_events as said
 from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality
 from realtime.protocol.conversation import Conversation, SpokenText
-from realtime.protocol.items import Item, Message, OutputAudio, OutputText, Part
+from realtime.protocol.items import Item, ItemReference, Message, OutputAudio, OutputText, Part
+
+Context: TypeAlias = tuple[Item | ItemReference, ...]
 
 
 class Stage(Enum):
@@ -61,8 +63,8 @@ class Plan:
     speed: float
     max_output_tokens: MaxTokens
     metadata: dict[str, str] | None
-    context: tuple[Item, ...] | None
-    """The response's own context; None to read the conversation."""
+    context: Context
+    """What the response reads. References are followed when it starts, so that it has the words known by then."""
     in_conversation: bool
     """Whether its output becomes part of the conversation."""
 
@@ -77,13 +79,8 @@ class Response:
         self._item_id = item_id
         self._conversation = conversation
         self._item: Message | None = None
-        self._spoken = SpokenText()
+        self._spoken = SpokenText(plan.output_format.rate_hz * plan.output_format.bytes_per_sample // 1000)
         self._written = ""
-
-    @property
-    def item_id(self) -> str | None:
-        """The output item, once there is one."""
-        return self._item.id if self._item else None
 
     def created(self) -> list[said.ServerEvent]:
         """The client may know of it."""
@@ -100,15 +97,16 @@ class Response:
 
     def write(self, text: str) -> list[said.ServerEvent]:
         """The next text of a written answer."""
+        assert not self._aloud
         events = self._open()
         self._written += text
         return [*events, said.TextDelta(**self._place(), delta=text)]
 
     def speak(self, text: str, audio: bytes) -> list[said.ServerEvent]:
         """The next sound of a spoken answer, and the words that begin in it."""
+        assert self._aloud
         events = self._open()
-        form = self.plan.output_format
-        self._spoken.add(text, len(audio) / form.bytes_per_sample * 1000 / form.rate_hz)
+        self._spoken.add(text, len(audio))
         if text:
             events.append(said.TranscriptDelta(**self._place(), delta=text))
         if audio:
@@ -154,7 +152,7 @@ class Response:
             said.ContentPartDone(**self._place(), part=part),
             said.OutputItemDone(response_id=self.id, output_index=0, item=self._item),
         ]
-        if self.plan.in_conversation and self._item.id in self._conversation:
+        if self.plan.in_conversation:
             self._conversation.replace(self._item)
             if self._aloud:
                 self._conversation.speak(self._item.id, self._spoken)
@@ -176,6 +174,7 @@ class Response:
         usage: said.Usage | None = None,
     ) -> said.ResponseObject:
         plan = self.plan
+        voice = plan.voice.id if isinstance(plan.voice, CustomVoice) else plan.voice
         return said.ResponseObject(
             id=self.id,
             status=status,
@@ -184,7 +183,7 @@ class Response:
             conversation_id=self._conversation.id if plan.in_conversation else None,
             output_modalities=(plan.modality,),
             max_output_tokens=plan.max_output_tokens,
-            audio=said.OutputSettings(output=said.OutputVoice(format=plan.output_format, voice=plan.voice)),
+            audio=said.OutputSettings(output=said.OutputVoice(format=plan.output_format, voice=voice)),
             usage=usage,
             metadata=plan.metadata,
         )

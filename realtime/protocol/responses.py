@@ -15,7 +15,7 @@ from realtime.protocol import reports
 from realtime.protocol import server_events as said
 from realtime.protocol.conversation import Conversation, text_of
 from realtime.protocol.effects import Effect, StartReply, StopReply
-from realtime.protocol.items import InputImage, Item, Message
+from realtime.protocol.items import InputImage, Item, ItemReference, Message
 from realtime.protocol.response import Plan, Response, Stage
 
 Output: TypeAlias = said.ServerEvent | Effect
@@ -52,8 +52,7 @@ class Responses:
             )
         response = Response(self._new_id("resp"), self._new_id("item"), plan, self._conversation)
         self._live[response.id] = response
-        context = self._conversation.items if plan.context is None else plan.context
-        self._awaited[response.id] = {item.id for item in context} & unheard
+        self._awaited[response.id] = {item.id for item in plan.context if isinstance(item, ItemReference)} & unheard
         return [*response.created(), *self._advance(response)]
 
     def heard(self, item_id: str) -> list[Output]:
@@ -117,7 +116,7 @@ class Responses:
     def _advance(self, response: Response) -> list[Output]:
         if self._awaited[response.id]:
             return []
-        items = self._conversation.items if response.plan.context is None else response.plan.context
+        items = self._conversation.resolve(response.plan.context)
         if items and _says_nothing(items[-1]):
             return self._end(response, "completed", said.StatusDetails(type="completed"))
         response.start()

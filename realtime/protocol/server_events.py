@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality, SessionConfig
+from realtime.protocol.config import AudioFormat, MaxTokens, Modality, SessionConfig
 from realtime.protocol.items import Item
 from realtime.structs import Frozen
 
@@ -197,7 +197,8 @@ Ending: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 
 class OutputVoice(_Object, kw_only=True):
     format: AudioFormat
-    voice: str | CustomVoice
+    voice: str
+    """The voice's name; the id of a custom one."""
 
 
 class OutputSettings(_Object, kw_only=True):

@@ -86,6 +86,8 @@ class Session:
 
     def refuse(self, problem: InvalidRequest, event_id: str | None) -> list[Output]:
         """Tell the client what was wrong with its event."""
+        if self._over:
+            return []
         detail = said.ErrorDetail(
             type="invalid_request_error",
             code=problem.reason,
@@ -136,12 +138,13 @@ class Session:
                 return self._heard(event)
             case reports.Spoke():
                 told = self._responses.report(event)
-                self._has_spoken = self._has_spoken or bool(told)
+                self._has_spoken = self._has_spoken or bool(told and event.audio)
                 return told
             case reports.Began() | reports.Wrote() | reports.Answered() | reports.Failed():
                 return self._responses.report(event)
             case reports.Draining():
                 self._draining = True
+                self._turn_unanswered = False
                 return []
             case reports.HungUp():
                 self._over = True
@@ -161,8 +164,8 @@ class Session:
             return [told]
         if after.audio.input.format != before.audio.input.format:
             self._turn.change_format()
-        if after.audio.input.turn_detection is None:
-            self._turn.speaking = False
+        if after.audio.input.turn_detection is None and before.audio.input.turn_detection is not None:
+            self._turn.stop_detecting()
         return [effects.TuneInput(after.audio.input), told]
 
     def _admit_voice(self, voice: object, param: str) -> None:
@@ -189,9 +192,12 @@ class Session:
         detection = self.config.audio.input.turn_detection
         if detection is None or self._turn.speaking:
             return []
-        item_id = self._turn.begin()
+        item_id = self._turn.begin(report.audio_start_ms)
         started = said.SpeechStarted(audio_start_ms=report.audio_start_ms, item_id=item_id)
-        return [started, *(self._responses.interrupt() if detection.interrupt_response else [])]
+        if not detection.interrupt_response:
+            return [started]
+        self._turn_unanswered = False  # its answer would talk over this one; they are answered together
+        return [started, *self._responses.interrupt()]
 
     def _speech_ended(self, report: reports.SpeechEnded) -> list[Output]:
         detection = self.config.audio.input.turn_detection
@@ -202,12 +208,15 @@ class Session:
 
     def _commit_by_hand(self) -> list[Output]:
         self._turn.check_commit()
+        self._check_unheard()
+        return self._commit(stopped_at_ms=self._turn.received_ms)
+
+    def _check_unheard(self) -> None:
         if len(self._unheard) >= MAX_UNHEARD_ITEMS:
             raise InvalidRequest(
-                f"{len(self._unheard)} items are still being transcribed; commit more slowly.",
+                f"{len(self._unheard)} items are still being transcribed; wait for some of them.",
                 code="rate_limit_exceeded",
             )
-        return self._commit(stopped_at_ms=self._turn.received_ms)
 
     def _commit(self, stopped_at_ms: int) -> list[Output]:
         speaking = self._turn.speaking
@@ -227,31 +236,41 @@ class Session:
         if report.item_id not in self._unheard:
             return []
         wanted = self.config.audio.input.transcription is not None
+        item_id, index = report.item_id, self._conversation.unheard_part(report.item_id)
         match report:
             case reports.Heard():
-                return [said.TranscriptionDelta(item_id=report.item_id, delta=report.text)] if wanted else []
+                delta = said.TranscriptionDelta(item_id=item_id, content_index=index, delta=report.text)
+                return [delta] if wanted else []
             case reports.HeardAll():
-                self._unheard.remove(report.item_id)
-                self._conversation.hear(report.item_id, report.text)
+                self._unheard.remove(item_id)
+                self._conversation.hear(item_id, report.text)
                 usage = said.DurationUsage(seconds=report.speech_seconds)
-                told = said.TranscriptionCompleted(item_id=report.item_id, transcript=report.text, usage=usage)
-                return [*([told] if wanted else []), *self._responses.heard(report.item_id)]
+                told = said.TranscriptionCompleted(
+                    item_id=item_id, content_index=index, transcript=report.text, usage=usage
+                )
+                return [*([told] if wanted else []), *self._responses.heard(item_id)]
             case reports.NotHeard():
-                self._unheard.remove(report.item_id)
+                self._unheard.remove(item_id)
                 error = said.TranscriptionError(type="server_error", code=report.code, message=report.message)
-                failed = said.TranscriptionFailed(item_id=report.item_id, error=error)
+                failed = said.TranscriptionFailed(item_id=item_id, content_index=index, error=error)
                 return [
                     *([failed] if wanted else []),
-                    *self._responses.not_heard(report.item_id, report.code, report.message),
+                    *self._responses.not_heard(item_id, report.code, report.message),
                 ]
 
     # --- items ---------------------------------------------------------------------------------------------------
 
     def _create_item(self, event: asked.ItemCreate) -> list[Output]:
-        item, audio = admit_item(event.item, self._new_id)
-        self._conversation.add(item, after=event.previous_item_id)
+        item, audio = admit_item(event.item, self._new_id, param="item")
+        if item.id == self._turn.announced_id:
+            raise InvalidRequest(
+                f"The id '{item.id}' was announced for the user's turn.", code="item_id_in_use", param="item.id"
+            )
         if audio is None:
+            self._conversation.add(item, after=event.previous_item_id)
             return self._added(item)
+        self._check_unheard()
+        self._conversation.add(item, after=event.previous_item_id)
         self._unheard.add(item.id)
         return [*self._added(item), effects.TranscribeItem(item.id, audio)]
 
@@ -281,10 +300,7 @@ class Session:
         if params.audio.output.voice not in (None, self.config.audio.output.voice):
             self._admit_voice(params.audio.output.voice, param="response.audio.output.voice")
         plan = plan_response(self.config, params, self._conversation)
-        outputs = self._responses.create(plan, frozenset(self._unheard))
-        if plan.in_conversation:
-            self._turn_unanswered = False
-        return outputs
+        return self._responses.create(plan, frozenset(self._unheard))
 
     def _answer_left_over(self) -> list[Output]:
         """Answer the user's turn, now or as soon as the response that is still speaking is over."""

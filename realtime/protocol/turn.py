@@ -1,7 +1,7 @@
 """The user's side: how much audio has come, and whether somebody is speaking.
 
-    quiet ──begin──▶ speaking ──end──▶ quiet
-                        └──── drop ────▶
+    quiet ──begin──▶ speaking ──commit──▶ quiet
+                        └────── drop ─────▶
 
 Positions are counted in ticks of 1/24000 s, which every input format's rate divides, so they stay exact when the
 format changes in mid-session. A turn's item id is given when speech begins, because `speech_started` must name the
@@ -53,11 +53,23 @@ class Turn:
         self._odd_bytes = odd_bytes
         self._received_ticks += ticks
 
-    def begin(self) -> str:
-        """Speech has begun; the id of the item it will become."""
+    @property
+    def announced_id(self) -> str | None:
+        """The item that the audio in the buffer will become, if the client has been told."""
+        return self._item_id
+
+    def begin(self, start_ms: int) -> str:
+        """Speech has begun, and the silence before `start_ms` is forgotten; the id of the item it will become."""
         self.speaking = True
+        self._buffer_start_ticks = max(self._buffer_start_ticks, start_ms * TICKS_PER_SECOND // 1000)
         self._item_id = self._item_id or self._new_id("item")
         return self._item_id
+
+    def stop_detecting(self) -> None:
+        """From now on all audio is kept until it is committed or dropped; silence until now was not."""
+        if not self.speaking:
+            self._buffer_start_ticks = self._received_ticks
+        self.speaking = False
 
     def commit(self) -> str:
         """The buffer becomes an item; its id."""

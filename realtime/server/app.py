@@ -32,8 +32,9 @@ def create_app(state: State) -> Starlette:
 
 
 async def healthz(request: Request) -> Response:
-    """The process is alive."""
-    return JSONResponse({"status": "ok"})
+    """The process is alive; how late its event loop was tells how well."""
+    state: State = request.app.state.server
+    return JSONResponse({"status": "ok", "event_loop_lag": state.lag.describe()})
 
 
 async def readyz(request: Request) -> Response:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import structlog
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.engines.opening import ModelPath, open_engines
 from realtime.errors import BadConfiguration, RealtimeError
@@ -36,12 +39,19 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str]
         except RealtimeError as problem:
             server.should_exit = True
             return problem
-        ready(address)
+        if not server.should_exit:
+            ready(address)
         return None
+
+    async def watch() -> None:
+        await asyncio.wait([loading])  # which keeps the interpreter busy while nobody is talking yet
+        await state.lag.watch()
 
     async with asyncio.TaskGroup() as tasks:
         loading = tasks.create_task(load())
+        watching = tasks.create_task(watch())
         await server.serve(sockets=[listening])
+        watching.cancel()
     if state.engines:
         await state.engines.close()
     if problem := loading.result():
@@ -49,25 +59,53 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str]
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, but conversations end politely before its connections are closed."""
+    """Uvicorn, but conversations end politely before its connections are closed, and the engines are closed after."""
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
         self._state = state
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; a second Ctrl-C stops at once.
+
+        Uvicorn would remember the signal and raise it again when it has stopped, and the process would die of it with
+        its engines open.
+        """
+        self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let running replies finish, then close whatever is left."""
         for server in self.servers:
             server.close()
-        log.info("draining", conversations=len(self._state.conversations))
-        await self._state.conversations.drain(self._state.settings.server.drain_s)
+        await self._drain()
         await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        conversations = self._state.conversations
+        if conversations:
+            log.info("draining", conversations=len(conversations))
+        async with asyncio.TaskGroup() as tasks:
+            draining = tasks.create_task(conversations.drain(self._state.settings.server.drain_s))
+            while not (draining.done() or self.force_exit):
+                await asyncio.wait([draining], timeout=0.1)  # a signal wakes nobody; uvicorn looks as often
+            draining.cancel()
+
+
+class _Connection(WebSocketsSansIOProtocol):
+    """Uvicorn's, but who does not read cannot keep the connection when the conversation is over."""
+
+    async def run_asgi(self) -> None:
+        """Run the application for this connection, and close it."""
+        await super().run_asgi()
+        if not self.writable.is_set():
+            self.transport.abort()  # closing would wait for the client to read what is left
 
 
 def _uvicorn_config(state: State) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(state),
-        ws="websockets-sansio",
+        ws=_Connection,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # 4-75 µs and 29-88 KiB a connection, to save a fifth of base64 audio
         log_config=None,

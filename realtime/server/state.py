@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from realtime.engines.ensemble import Engines
 from realtime.server.conversations import Conversations
 from realtime.server.keys import Keyring
+from realtime.server.lag import LoopLag
 from realtime.settings import Settings
 
 
@@ -19,6 +20,8 @@ class State:
     conversations: Conversations
     engines: Engines | None = None
     """None while the models are being loaded."""
+    lag: LoopLag = field(default_factory=LoopLag)
+    """How late the event loop was, at worst, since conversations could begin."""
 
     @property
     def ready(self) -> bool:

@@ -48,16 +48,16 @@ async def realtime(websocket: WebSocket) -> None:
 async def _converse(websocket: WebSocket, conductor: Conductor, stalled_client_s: float) -> None:
     await websocket.accept("realtime" if "realtime" in websocket.scope.get("subprotocols", []) else None)
     log.info("conversation began")
-    code = INTERNAL_ERROR
     try:
         async with aclosing(_incoming(websocket)) as incoming:
             ending = await conductor.converse(incoming, _sender(websocket, stalled_client_s))
-        log.info("conversation ended", how=ending)
-        code = GOING_AWAY
     except Exception:
         # The outermost frame of a conversation: a bug ends this one, is logged whole, and harms no other.
         log.exception("conversation broke off")
-    await _close(websocket, code)
+        return await _close(websocket, INTERNAL_ERROR, stalled_client_s)
+    log.info("conversation ended", how=ending)
+    if ending == "drained":
+        await _close(websocket, GOING_AWAY, stalled_client_s)
 
 
 async def _incoming(websocket: WebSocket) -> AsyncGenerator[Incoming, None]:
@@ -95,12 +95,14 @@ def _sender(websocket: WebSocket, stalled_client_s: float) -> Send:
 
 
 async def _refuse(websocket: WebSocket, status: int, code: str, message: str) -> None:
+    log.info("conversation refused", code=code)
     error = {"type": "invalid_request_error" if status < 500 else "server_error", "code": code, "message": message}
     await websocket.send_denial_response(JSONResponse({"error": error}, status))
 
 
-async def _close(websocket: WebSocket, code: int) -> None:
+async def _close(websocket: WebSocket, code: int, within_s: float) -> None:
     try:
-        await websocket.close(code)
-    except (WebSocketDisconnect, RuntimeError):
-        return  # the client was faster
+        async with asyncio.timeout(within_s):
+            await websocket.close(code)
+    except (TimeoutError, WebSocketDisconnect, RuntimeError):
+        return  # the client was faster, or does not read

@@ -17,9 +17,9 @@ from realtime.engines.opening import open_engine
 from realtime.engines.scheduler import Scheduler
 from realtime.models.store import ModelStore
 from realtime.settings import Settings
-from tests.conftest import LiveServer, question
 from tests.end_to_end.caller import Caller, calling
 from tests.end_to_end.wer import word_error_rate
+from tests.live import LiveServer, question
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 

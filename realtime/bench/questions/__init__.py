@@ -1,0 +1,40 @@
+"""The spoken questions: short everyday ones, by a voice that is none of the server's own.
+
+`bench/make_questions.py` makes them. Each is 16 kHz mono, with 200 ms of silence before and after the voice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import msgspec
+
+from realtime.audio import Audio
+from realtime.codecs.containers import read_audio
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, in words and as sound."""
+
+    name: str
+    text: str
+    audio: Audio
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    file: str
+    text: str
+    voice: str
+    licence: str
+
+
+def load_questions() -> list[Question]:
+    """All of them, the shortest first."""
+    folder = files(__name__)
+    listed = msgspec.json.decode(folder.joinpath("questions.json").read_bytes(), type=list[_Listed])
+    return [
+        Question(each.file.removesuffix(".flac"), each.text, read_audio(folder.joinpath(each.file).read_bytes()))
+        for each in listed
+    ]

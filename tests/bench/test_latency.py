@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from realtime.audio import Audio
+from realtime.bench.errors import BenchFailed
+from realtime.bench.latency import Asked, measure, remarks, spreads, summary_grid, turn_grid
+from realtime.bench.questions import Question
+from realtime.caller.errors import Unreachable
+from realtime.caller.turn import STAGES
+from realtime.errors import EngineFailed
+from tests.caller.server import fake_app, serving
+from tests.fakes import FakeChat, FakeTranscriber, fake_engines, quiet, voice
+
+
+def asked(*times_ms: float, question: str = "q", turns: int = 1, gaps_ms: int = 0, slip_ms: float = 0) -> Asked:
+    latencies = dict(zip(STAGES, times_ms, strict=False))
+    return Asked(question=question, text="Well?", latencies_ms=latencies, turns=turns, gaps_ms=gaps_ms, slip_ms=slip_ms)
+
+
+def question(name: str) -> Question:
+    return Question(name, f"{name}?", Audio(np.concatenate((voice(300), quiet(100))), 24_000))
+
+
+def test_percentiles_lie_between_the_turns() -> None:
+    results = [asked(500 + 10 * turn, 600, 700) for turn in range(11)]
+    stopped = spreads(results)["speech stopped"]
+    assert (stopped.turns, stopped.p50_ms, stopped.p95_ms, stopped.worst_ms) == (11, 550, 595, 600)
+    assert set(spreads(results)) == {"speech stopped", "transcript", "first token"}
+
+
+def test_a_stage_that_was_not_always_reached_counts_the_turns_that_reached_it() -> None:
+    spread = spreads([asked(500, 600, 700, 800), asked(500)])
+    assert spread["speech stopped"].turns == 2
+    assert spread["first audio"].turns == 1
+
+
+def test_the_tables_say_what_each_stage_adds() -> None:
+    results = [asked(500, 600, 650, 800, 2000), asked(520, 640, 680, 840)]
+    assert summary_grid(results).rows == [
+        ["speech stopped", "510", "519", "520", "–"],
+        ["transcript", "620", "638", "640", "110"],
+        ["first token", "665", "678", "680", "45"],
+        ["first audio", "820", "838", "840", "155"],
+        ["done", "2000", "2000", "2000", "1200"],
+    ]
+    assert turn_grid(results).rows[1] == ["Well?", "520", "640", "680", "840", "–", "0.0"]
+
+
+def test_a_reader_is_told_what_was_wrong_with_a_run() -> None:
+    assert remarks([asked(500, 600, 700, 800)]) == []
+    assert remarks([asked(500), asked(1, 2, 3, 4, turns=2), asked(1, 2, 3, 4, gaps_ms=30, slip_ms=45)]) == [
+        "1 of 3 turns had no spoken answer: no words",
+        "1 questions were taken for finished in one of their pauses",
+        "1 answers had gaps, 30 ms together",
+        "the caller itself was late in 1 turns, by up to 45 ms: they are doubtful",
+    ]
+
+
+async def test_questions_are_asked_round_and_round() -> None:
+    told: list[Asked] = []
+    engines = fake_engines(transcriber=FakeTranscriber(["One?", "Two?", "One again?"]))
+    with serving(fake_app(engines)) as url:
+        results = await measure(url, [question("one"), question("two")], 3, tell=told.append)
+    assert told == results
+    assert [(each.question, each.heard) for each in results] == [
+        ("one", "One?"),
+        ("two", "Two?"),
+        ("one", "One again?"),
+    ]
+    assert all(each.answered and each.status == "completed" and each.turns == 1 for each in results)
+    assert results[0].said == "Paris. It lies on the Seine."
+
+
+async def test_a_turn_without_an_answer_is_a_result_among_others() -> None:
+    engines = fake_engines(chat=FakeChat([EngineFailed("the model is ill"), "Well."]))
+    with serving(fake_app(engines)) as url:
+        failed, answered = await measure(url, [question("one")], 2, tell=lambda _: None)
+    assert (failed.status, failed.problem, failed.answered) == ("failed", "the model is ill", False)
+    assert answered.answered
+
+
+async def test_no_answer_at_all_is_no_measurement() -> None:
+    engines = fake_engines(chat=FakeChat([EngineFailed("the model is ill")]))
+    with serving(fake_app(engines)) as url:
+        with pytest.raises(BenchFailed, match="no question was answered: the model is ill"):
+            await measure(url, [question("one")], 1, tell=lambda _: None)
+
+
+async def test_a_server_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(Unreachable):
+        await measure("ws://127.0.0.1:1", [question("one")], 1, tell=lambda _: None)

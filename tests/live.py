@@ -1,0 +1,65 @@
+"""The real thing for tests: the model files, a whole server on real models, and questions spoken aloud."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from realtime.audio import Audio
+from realtime.bench.questions import load_questions
+from realtime.codecs.containers import write_wav
+from realtime.codecs.resample import resample
+from realtime.models.catalogue import load_catalogue
+from realtime.models.store import ModelStore
+from realtime.settings import load_settings
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """A whole server in a process of its own, with the default engines."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="session")
+def model_store() -> ModelStore:
+    """The model files that `make models` has fetched."""
+    settings = load_settings(None, os.environ, {})
+    return ModelStore(settings.models.directory, load_catalogue())
+
+
+@pytest.fixture(scope="session")
+def live_server() -> Iterator[LiveServer]:
+    """`realtime serve` on a free port, ready."""
+    command = [sys.executable, "-m", "realtime", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        ready = next((line for line in process.stdout if "Ready." in line), None)
+        assert ready, "the server ended before it was ready"
+        url = next(word.rstrip(",") for word in ready.split() if word.startswith("http://"))
+        try:
+            yield LiveServer(url, process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def question(name: str) -> Audio:
+    """A spoken question, 24 kHz."""
+    return next(resample(asked.audio, 24_000) for asked in load_questions() if asked.name == name)
+
+
+@pytest.fixture(scope="session")
+def spoken_question(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A WAV file that says "What is the capital of France?", in a voice that is not the server's."""
+    path = tmp_path_factory.mktemp("speech") / "france.wav"
+    write_wav(path, question("france"))
+    return path

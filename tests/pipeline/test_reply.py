@@ -1,0 +1,283 @@
+"""One reply, whole: written, spoken, and sent in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from realtime.audio import Audio
+from realtime.engines.base import AnswerPart, Finish, Prompt, Speaking, Token, ToolCallPart
+from realtime.errors import EngineFailed
+from realtime.pipeline.reply import AHEAD_MS, Answer, Voice, say, write
+from realtime.pipeline.speak import Piece
+from tests.fakes import FakeChat, FakeSynthesizer, HandClock, settle
+
+PROMPT = Prompt(messages=())
+
+
+@dataclass
+class Improviser:
+    """A model that answers with the given parts, and an exception is raised in its place."""
+
+    parts: list[AnswerPart | Exception]
+    given: int = 0
+    closed: bool = False
+    model: str = "improviser"
+
+    async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
+        try:
+            for part in self.parts:
+                self.given += 1
+                if isinstance(part, Exception):
+                    raise part
+                yield part
+                await asyncio.sleep(0)
+        finally:
+            self.closed = True
+
+    async def close(self) -> None:
+        return
+
+
+@dataclass
+class Whisperer(FakeSynthesizer):
+    """Stops in the middle of each sentence until it is let go on."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: int = 0
+
+    async def speak(self, text: str, speaking: Speaking) -> AsyncGenerator[Audio, None]:
+        try:
+            async for audio in super().speak(text, speaking):
+                yield audio
+                await self.gate.wait()
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class Reply:
+    """What came of one reply, with everything around it."""
+
+    chat: FakeChat | Improviser = field(default_factory=FakeChat)
+    synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
+    clock: HandClock = field(default_factory=HandClock)
+    lead_ms: float = 500
+    shown: list[str] = field(default_factory=list)
+    played: list[Piece] = field(default_factory=list)
+    began: int = 0
+
+    def __post_init__(self) -> None:
+        self.answer = Answer(self.chat, PROMPT, self._begin)
+
+    async def _begin(self) -> None:
+        assert not self.shown
+        assert not self.played
+        self.began += 1
+
+    async def written(self) -> Finish:
+        """The reply in writing."""
+
+        async def show(text: str) -> None:
+            self.shown.append(text)
+
+        return await write(self.answer, show)
+
+    async def spoken(self, play: Callable[[Piece], Awaitable[None]] | None = None) -> Finish:
+        """The reply aloud."""
+
+        async def keep(piece: Piece) -> None:
+            self.played.append(piece)
+
+        voice = Voice(
+            synthesizer=self.synthesizer,
+            speaking=Speaking(),
+            rate_hz=24_000,
+            lead_ms=self.lead_ms,
+            clock=self.clock,
+        )
+        return await say(self.answer, voice, play or keep)
+
+    @property
+    def text(self) -> str:
+        """The words that were sent."""
+        return "".join([*self.shown, *(piece.text for piece in self.played)])
+
+    @property
+    def played_ms(self) -> float:
+        """The sound that was sent."""
+        return sum(len(piece.pcm) for piece in self.played) / 24
+
+
+async def test_an_answer_is_written_as_it_comes() -> None:
+    """Word by word, and then how it ended."""
+    reply = Reply()
+    finish = await reply.written()
+    assert reply.shown == ["Paris.", " It", " lies", " on", " the", " Seine."]
+    assert (finish.reason, finish.completion_tokens) == ("stop", 6)
+    assert reply.began == 1
+
+
+async def test_an_answer_is_spoken_in_its_own_time() -> None:
+    """50 ms a letter, half a second ahead."""
+    reply = Reply()
+    async with asyncio.TaskGroup() as tasks:
+        speaking = tasks.create_task(reply.spoken())
+        await reply.clock.advance(0)
+        assert reply.played_ms == 500
+        await reply.clock.advance(0.3)
+        assert reply.played_ms == 800
+        assert not speaking.done()
+        await reply.clock.advance(10)
+    assert reply.text == "Paris. It lies on the Seine."
+    assert reply.played_ms == 50 * len("Paris.It lies on the Seine.")
+    assert speaking.result().completion_tokens == 6
+    assert reply.began == 1
+
+
+async def test_the_first_sentence_is_spoken_while_the_model_still_writes() -> None:
+    """As soon as it is known to be one."""
+    chat = FakeChat(gate=asyncio.Event())
+    reply = Reply(chat)
+    async with asyncio.TaskGroup() as tasks:
+        speaking = tasks.create_task(reply.spoken())
+        await settle()
+        assert (reply.began, reply.played) == (1, [])
+        assert chat.gate
+        chat.gate.set()
+        await settle(5)
+        chat.gate.clear()
+        await settle()
+        assert reply.text == "Paris."
+        assert not speaking.done()
+        chat.gate.set()
+        await reply.clock.advance(10)
+
+
+@pytest.mark.parametrize("aloud", [True, False])
+async def test_an_answer_without_a_word_has_never_begun(aloud: bool) -> None:
+    """It is complete all the same."""
+    reply = Reply(Improviser([Finish(reason="length", completion_tokens=0)]))
+    finish = await (reply.spoken() if aloud else reply.written())
+    assert finish.reason == "length"
+    assert (reply.began, reply.text) == (0, "")
+
+
+async def test_calls_of_functions_are_not_spoken() -> None:
+    """They are no words."""
+    call = ToolCallPart(index=0, call_id="c", name="clock", arguments="{}")
+    reply = Reply(Improviser([Token("Wait."), call, Finish(reason="tool_calls")]))
+    assert (await reply.written()).reason == "tool_calls"
+    assert reply.text == "Wait."
+
+
+async def test_cancelling_stops_the_model_and_the_voice() -> None:
+    """Both have let go of everything when the cancelled reply is over; nothing is played afterwards."""
+    chat, synthesizer = FakeChat(gate=asyncio.Event(), script=["One. Two. Three."]), Whisperer()
+    assert chat.gate
+    reply = Reply(chat, synthesizer)
+    async with asyncio.TaskGroup() as tasks:
+        speaking = tasks.create_task(reply.spoken())
+        await settle()
+        chat.gate.set()
+        await settle()
+        assert [text for text, _ in synthesizer.spoken] == ["One."]
+        speaking.cancel()
+        await asyncio.wait([speaking])
+        assert (chat.stopped, synthesizer.closed) == (1, 1)
+    assert speaking.cancelled()
+    await reply.clock.advance(60)
+    assert reply.played == []
+
+
+async def test_cancelling_a_reply_that_is_being_played_stops_it_there() -> None:
+    """The model and the voice have been done for long; what they made is not sent."""
+    reply = Reply()
+    async with asyncio.TaskGroup() as tasks:
+        speaking = tasks.create_task(reply.spoken())
+        await reply.clock.advance(0.2)
+        speaking.cancel()
+        await reply.clock.advance(60)
+    assert speaking.cancelled()
+    assert reply.played_ms == 700
+
+
+async def test_cancelling_a_written_reply_stops_the_model() -> None:
+    """At the word it had come to."""
+    chat = FakeChat(gate=asyncio.Event())
+    reply = Reply(chat)
+    async with asyncio.TaskGroup() as tasks:
+        writing = tasks.create_task(reply.written())
+        await settle()
+        writing.cancel()
+    assert (reply.shown, chat.stopped) == (["Paris."], 1)
+
+
+async def test_a_long_answer_does_not_run_ahead_of_its_listener() -> None:
+    """No more is spoken than 10 s and the sentence that no longer fits; the model waits like everybody else."""
+    sentence = "Nine words that take two seconds to be said. "
+    chat = Improviser([*[Token(sentence)] * 500, Finish(reason="stop")])
+    reply = Reply(chat, FakeSynthesizer(ms_per_letter=2000 / len(sentence.strip())))
+    async with asyncio.TaskGroup() as tasks:
+        speaking = tasks.create_task(reply.spoken())
+        await reply.clock.advance(0)
+        ahead = len(reply.synthesizer.spoken)
+        assert AHEAD_MS / 2000 <= ahead <= AHEAD_MS / 2000 + 2
+        assert chat.given <= ahead + 1
+        await reply.clock.advance(20)
+        assert len(reply.synthesizer.spoken) <= ahead + 10 + 1
+        speaking.cancel()
+    assert chat.closed
+
+
+@pytest.mark.parametrize("aloud", [True, False])
+async def test_a_model_that_fails_fails_the_reply(aloud: bool) -> None:
+    """With its own words, and nothing goes on behind it."""
+    reply = Reply(Improviser([Token("One. "), Token("Two"), EngineFailed("out of memory")]))
+    async with asyncio.TaskGroup() as tasks:
+        replying = tasks.create_task(_failing(reply.spoken() if aloud else reply.written()))
+        await reply.clock.advance(60)
+    assert str(replying.result()) == "out of memory"
+
+
+async def test_a_voice_that_fails_fails_the_reply_and_stops_the_model() -> None:
+    """Nobody would hear what it still writes."""
+    chat = Improviser([Token("One. "), *[Token("and ")] * 100])
+    reply = Reply(chat, FakeSynthesizer(fails=True))
+    assert str(await _failing(reply.spoken())) == "the fake voice is hoarse"
+    assert chat.closed
+    assert chat.given < 100
+
+
+@pytest.mark.parametrize("aloud", [True, False])
+async def test_an_answer_that_breaks_off_is_a_failure_once_it_was_heard(aloud: bool) -> None:
+    """An answer is closed by a `Finish`; without one, nobody knows whether that was all."""
+    reply = Reply(Improviser([Token("Paris. "), Token("It")]))
+    async with asyncio.TaskGroup() as tasks:
+        replying = tasks.create_task(_failing(reply.spoken() if aloud else reply.written()))
+        await reply.clock.advance(60)
+    assert "'improviser' broke off its answer" in str(replying.result())
+    assert reply.text.split() == ["Paris.", "It"]
+
+
+async def test_a_fault_in_playing_stops_model_and_voice() -> None:
+    """It is told as it is, not as a group of faults."""
+    chat = Improviser([Token("One. "), *[Token("and ")] * 100])
+    reply = Reply(chat)
+
+    async def play(piece: Piece) -> None:
+        raise ConnectionError("nobody there")
+
+    with pytest.raises(ConnectionError, match="nobody there"):
+        await reply.spoken(play)
+    assert chat.closed
+    assert chat.given < 100
+
+
+async def _failing(reply: Awaitable[Finish]) -> EngineFailed:
+    with pytest.raises(EngineFailed) as failure:
+        await reply
+    return failure.value

@@ -1,0 +1,108 @@
+"""The wire contract: every server event, held against the types of OpenAI's own client library.
+
+The library reads leniently: unknown fields are kept and most fields are optional, so that old clients survive new
+servers. A server must not use that freedom. So an event is validated against the one class its `type` names, without
+conversions; a field that class does not declare is a fault, at any depth; and the optional fields that OpenAI's server
+always sends must be there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import msgspec
+from openai.types import realtime as openai
+from pydantic import BaseModel, ValidationError
+
+from realtime.protocol import server_events as said
+
+UNDECLARED: dict[type[BaseModel], frozenset[str]] = {
+    openai.RealtimeSessionCreateRequest: frozenset({"id", "object", "expires_at"}),
+}
+"""What OpenAI's server sends although the library's class is that of the request, which has none of it."""
+
+_MESSAGE = frozenset({"id", "object", "status"})
+
+ALWAYS_SENT: dict[type[BaseModel], frozenset[str]] = {
+    openai.RealtimeSessionCreateRequest: frozenset(
+        {"id", "object", "model", "instructions", "output_modalities", "audio", "max_output_tokens", "tools"}
+    ),
+    openai.RealtimeResponse: frozenset(
+        {"id", "object", "status", "status_details", "output", "output_modalities", "conversation_id", "usage"}
+        | {"max_output_tokens", "metadata", "audio"}
+    ),
+    openai.RealtimeResponseStatus: frozenset({"type"}),
+    openai.RealtimeResponseUsage: frozenset({"total_tokens", "input_tokens", "output_tokens"}),
+    openai.RealtimeConversationItemSystemMessage: _MESSAGE,
+    openai.RealtimeConversationItemUserMessage: _MESSAGE,
+    openai.RealtimeConversationItemAssistantMessage: _MESSAGE,
+    openai.ConversationItemAdded: frozenset({"previous_item_id"}),
+    openai.ConversationItemDone: frozenset({"previous_item_id"}),
+    openai.InputAudioBufferCommittedEvent: frozenset({"previous_item_id"}),
+    openai.RealtimeErrorEvent: frozenset(),
+    openai.RealtimeError: frozenset({"code", "param", "event_id"}),
+    openai.ConversationItemInputAudioTranscriptionDeltaEvent: frozenset({"content_index", "delta"}),
+}
+"""Fields the library declares optional, with which OpenAI's server yet answers every time."""
+
+
+class ContractBroken(AssertionError):
+    """The server said something a client of OpenAI does not expect."""
+
+
+def classes_of(union: Any) -> dict[str, type[BaseModel]]:
+    """The classes of one of the library's unions of events, by their `type`."""
+    members = get_args(get_args(union)[0])
+    return {get_args(member.model_fields["type"].annotation)[0]: member for member in members}
+
+
+def events_said(base: type[msgspec.Struct] = said.ServerEvent) -> dict[str, type[msgspec.Struct]]:
+    """The events this server knows to say, by their `type`."""
+    found: dict[str, type[msgspec.Struct]] = {}
+    for kind in base.__subclasses__():
+        found |= events_said(kind)
+        if not kind.__name__.startswith("_"):
+            found[str(kind.__struct_config__.tag)] = kind
+    return found
+
+
+SERVER_EVENTS = classes_of(openai.RealtimeServerEvent)
+CLIENT_EVENTS = classes_of(openai.RealtimeClientEvent)
+
+
+def check_event(text: str) -> dict[str, Any]:
+    """The server event in `text`, as plain values, if it keeps the contract."""
+    event: dict[str, Any] = json.loads(text, object_pairs_hook=_without_repeats)
+    declared = SERVER_EVENTS.get(event.get("type", ""))
+    if declared is None:
+        raise ContractBroken(f"no server event: {text}")
+    try:
+        read = declared.model_validate_json(text, strict=True)
+    except ValidationError as problem:
+        raise ContractBroken(f"{problem}\n{text}") from problem
+    for fault in _faults(read, event["type"]):
+        raise ContractBroken(f"{fault}\n{text}")
+    return event
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ContractBroken(f"a key is said twice: {[key for key, _ in pairs]}")
+    return dict(pairs)
+
+
+def _faults(value: object, path: str) -> Iterator[str]:
+    match value:
+        case BaseModel():
+            kind = type(value)
+            for extra in sorted(set(value.model_extra or {}) - UNDECLARED.get(kind, frozenset())):
+                yield f"{path}.{extra} is not declared by {kind.__name__}"
+            for missing in sorted(ALWAYS_SENT.get(kind, frozenset()) - value.model_fields_set):
+                yield f"{path}.{missing} is missing, which OpenAI always sends"
+            for name in type(value).model_fields:
+                yield from _faults(getattr(value, name), f"{path}.{name}")
+        case list() | tuple():
+            for index, element in enumerate(value):
+                yield from _faults(element, f"{path}[{index}]")

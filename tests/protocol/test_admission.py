@@ -1,0 +1,152 @@
+"""What a client may put into the conversation."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from realtime.protocol.effects import TranscribeItem
+from tests.protocol.client import Client, Told
+
+ADDED = ["conversation.item.added", "conversation.item.done"]
+AUDIO = base64.b64encode(bytes(4800)).decode()
+
+
+def text(words: str, kind: str = "input_text") -> dict[str, Any]:
+    return {"type": kind, "text": words}
+
+
+def create(client: Client, role: str, *content: dict[str, Any], **fields: Any) -> Told:
+    item = {"type": "message", "id": "a", "role": role, "content": content}
+    return client.send("conversation.item.create", item=item | fields)
+
+
+@pytest.mark.parametrize(
+    ("role", "part"),
+    [
+        ("system", text("Be brief.")),
+        ("user", text("Hello.")),
+        ("user", {"type": "input_audio", "transcript": "Hello."}),
+        ("assistant", text("Hello.", "output_text")),
+        ("assistant", {"type": "output_audio", "transcript": "Hello."}),
+    ],
+)
+def test_each_role_may_say_what_is_its_own(role: str, part: dict[str, Any], client: Client) -> None:
+    told = create(client, role, part)
+    assert told.names == ADDED
+    assert told.event("conversation.item.done")["item"] == {
+        "id": "a",
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": role,
+        "content": [part],
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "part", "allowed"),
+    [
+        ("system", text("Hello.", "output_text"), "input_text"),
+        ("system", {"type": "input_audio", "transcript": "Hello."}, "input_text"),
+        ("user", text("Hello.", "output_text"), "input_text, input_audio, input_image"),
+        ("user", {"type": "output_audio", "transcript": "Hello."}, "input_text, input_audio, input_image"),
+        ("assistant", text("Hello."), "output_text, output_audio"),
+        ("assistant", {"type": "input_audio", "transcript": "Hello."}, "output_text, output_audio"),
+    ],
+)
+def test_no_role_may_say_what_is_anothers(role: str, part: dict[str, Any], allowed: str, client: Client) -> None:
+    told = create(client, role, part)
+    assert told.fault == ("invalid_value", "item.content[0].type")
+    assert told.error["message"] == f"A message of role '{role}' may contain: {allowed}."
+
+
+def test_the_part_that_is_wrong_is_named_by_its_place(client: Client) -> None:
+    told = create(client, "user", text("Hello."), text("Hello.", "output_text"))
+    assert told.fault == ("invalid_value", "item.content[1].type")
+
+
+def test_a_message_may_be_empty(client: Client) -> None:
+    assert create(client, "user").names == ADDED
+
+
+def test_an_item_is_complete_whatever_the_client_says(client: Client) -> None:
+    told = create(client, "user", text("Hello."), status="in_progress")
+    assert told.event("conversation.item.done")["item"]["status"] == "completed"
+
+
+def test_a_picture_is_refused_by_name(client: Client) -> None:
+    told = create(client, "user", text("Look."), {"type": "input_image", "image_url": "data:image/png;base64,"})
+    assert told.fault == ("unsupported_content_type", "item.content[1]")
+
+
+def test_calls_of_functions_and_their_results_may_be_told(client: Client) -> None:
+    call = {"type": "function_call", "name": "dance", "arguments": "{}", "call_id": "call_1"}
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "danced"}
+    assert client.send("conversation.item.create", item=call).names == ADDED
+    assert client.send("conversation.item.create", item=result).names == ADDED
+
+
+# --- audio that the client brings along --------------------------------------------------------------------------
+
+
+def test_audio_without_words_is_put_into_words(client: Client) -> None:
+    told = create(client, "user", {"type": "input_audio", "audio": AUDIO})
+    assert told.names == [*ADDED, "TranscribeItem"]
+    assert told.effect(TranscribeItem) == TranscribeItem("a", bytes(4800))
+
+
+def test_audio_does_not_come_back(client: Client) -> None:
+    told = create(client, "user", {"type": "input_audio", "audio": AUDIO})
+    assert told.event("conversation.item.done")["item"]["content"] == [{"type": "input_audio", "transcript": None}]
+
+
+def test_audio_with_words_is_believed(client: Client) -> None:
+    told = create(client, "user", {"type": "input_audio", "audio": AUDIO, "transcript": "Hello."})
+    assert told.names == ADDED
+    assert told.event("conversation.item.done")["item"]["content"] == [{"type": "input_audio", "transcript": "Hello."}]
+
+
+def test_several_pieces_of_audio_are_put_into_words_as_one(client: Client) -> None:
+    pieces = [base64.b64encode(audio).decode() for audio in (b"\x01\x02", b"\x03\x04")]
+    told = create(client, "user", *({"type": "input_audio", "audio": audio} for audio in pieces))
+    assert told.effect(TranscribeItem).audio == b"\x01\x02\x03\x04"
+
+
+@pytest.mark.parametrize("part", [{}, {"audio": ""}, {"transcript": None}])
+def test_audio_that_is_none_is_refused(part: dict[str, Any], client: Client) -> None:
+    told = create(client, "user", {"type": "input_audio"} | part)
+    assert told.fault == ("missing_required_parameter", "item.content[0].audio")
+
+
+def test_the_assistants_audio_is_not_kept(client: Client) -> None:
+    told = create(client, "assistant", {"type": "output_audio", "audio": AUDIO, "transcript": "Hello."})
+    assert told.event("conversation.item.done")["item"]["content"] == [{"type": "output_audio", "transcript": "Hello."}]
+
+
+def test_the_words_found_are_told_about_the_part_they_belong_to(client: Client) -> None:
+    client.tune(transcription={"model": "whisper-1"})
+    create(client, "user", text("Listen:"), {"type": "input_audio", "audio": AUDIO})
+    told = client.hear_all("a", "One two.")
+    assert told.event("conversation.item.input_audio_transcription.completed")["content_index"] == 1
+    assert client.retrieve("a")["content"][1]["transcript"] == "One two."
+
+
+def test_only_so_many_items_may_wait_for_their_words(client: Client) -> None:
+    for number in range(32):
+        assert create(client, "user", {"type": "input_audio", "audio": AUDIO}, id=f"item_of_mine_{number}").events
+    assert create(client, "user", {"type": "input_audio", "audio": AUDIO}).fault == ("rate_limit_exceeded", None)
+    assert create(client, "user", text("Hello.")).names == ADDED
+    client.send("conversation.item.delete", item_id="a")
+    client.hear_all("item_of_mine_7", "One.")
+    assert create(client, "user", {"type": "input_audio", "audio": AUDIO}).names == [*ADDED, "TranscribeItem"]
+
+
+def test_turns_committed_by_hand_wait_in_the_same_line(push_to_talk: Client) -> None:
+    for _ in range(32):
+        push_to_talk.append_ms(100)
+        push_to_talk.send("input_audio_buffer.commit")
+    push_to_talk.append_ms(100)
+    assert push_to_talk.send("input_audio_buffer.commit").fault == ("rate_limit_exceeded", None)

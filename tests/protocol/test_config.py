@@ -1,0 +1,475 @@
+"""How an update changes the configuration: only what is present, all or nothing, and every fault by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.errors import InvalidRequest
+from realtime.protocol.admission import OPENAI_VOICES
+from realtime.protocol.config import (
+    AudioFormat,
+    PcmaFormat,
+    PcmFormat,
+    PcmuFormat,
+    SemanticVad,
+    ServerVad,
+    SessionConfig,
+    Transcription,
+    format_name,
+    merge_update,
+)
+from tests.protocol.client import Client
+from tests.protocol.effort import examples
+
+DEFAULT = SessionConfig(model="parrot")
+
+
+def update(before: SessionConfig = DEFAULT, **session: Any) -> SessionConfig:
+    return merge_update(before, {"type": "realtime", **session})
+
+
+def tuned(before: SessionConfig = DEFAULT, **audio_input: Any) -> SessionConfig:
+    return update(before, audio={"input": audio_input})
+
+
+def vad(before: SessionConfig = DEFAULT, **knobs: Any) -> ServerVad:
+    detection = tuned(before, turn_detection=knobs).audio.input.turn_detection
+    assert isinstance(detection, ServerVad)
+    return detection
+
+
+def fault_of(session: dict[str, Any], before: SessionConfig = DEFAULT) -> tuple[str, str | None]:
+    with pytest.raises(InvalidRequest) as caught:
+        merge_update(before, session)
+    return caught.value.reason, caught.value.param
+
+
+# --- defaults ----------------------------------------------------------------------------------------------------
+
+
+def test_a_session_begins_as_openais_do(client: Client) -> None:
+    session = client.update().event("session.updated")["session"]
+    del session["id"]
+    assert session == {
+        "type": "realtime",
+        "object": "realtime.session",
+        "model": "parrot",
+        "instructions": "",
+        "output_modalities": ["audio"],
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24000},
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": {
+                    "type": "server_vad",
+                    "threshold": 0.5,
+                    "prefix_padding_ms": 300,
+                    "silence_duration_ms": 500,
+                    "idle_timeout_ms": None,
+                    "create_response": True,
+                    "interrupt_response": True,
+                },
+            },
+            "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "alloy", "speed": 1.0},
+        },
+        "max_output_tokens": "inf",
+        "tools": [],
+        "tool_choice": "auto",
+        "parallel_tool_calls": None,
+        "truncation": "auto",
+        "tracing": None,
+        "prompt": None,
+        "reasoning": None,
+        "include": None,
+        "expires_at": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "name"), [(PcmFormat(), "audio/pcm"), (PcmuFormat(), "audio/pcmu"), (PcmaFormat(), "audio/pcma")]
+)
+def test_a_format_has_the_name_it_has_on_the_wire(audio_format: AudioFormat, name: str) -> None:
+    assert format_name(audio_format) == name
+    assert msgspec.to_builtins(audio_format)["type"] == name
+
+
+# --- only what is present changes --------------------------------------------------------------------------------
+
+
+def test_an_empty_update_changes_nothing() -> None:
+    assert update() == DEFAULT
+
+
+def test_a_field_that_is_absent_stays() -> None:
+    after = update(update(instructions="Be brief."), max_output_tokens=100)
+    assert (after.instructions, after.max_output_tokens) == ("Be brief.", 100)
+
+
+def test_one_side_of_the_audio_changes_without_the_other() -> None:
+    after = update(audio={"output": {"speed": 1.25}})
+    assert after.audio.input == DEFAULT.audio.input
+    assert after.audio.output == msgspec.structs.replace(DEFAULT.audio.output, speed=1.25)
+
+
+def test_an_empty_text_clears_the_instructions() -> None:
+    assert update(update(instructions="Be brief."), instructions="").instructions == ""
+
+
+def test_an_empty_list_clears_the_tools() -> None:
+    assert update(tools=[]).tools == ()
+
+
+def test_null_turns_turn_detection_off() -> None:
+    assert tuned(turn_detection=None).audio.input.turn_detection is None
+
+
+def test_null_turns_transcription_off() -> None:
+    before = tuned(transcription={"model": "whisper-1"})
+    assert tuned(before, transcription=None).audio.input.transcription is None
+
+
+def test_transcription_keeps_what_is_not_mentioned() -> None:
+    before = tuned(transcription={"model": "whisper-1", "language": "de"})
+    after = tuned(before, transcription={"language": "fr"})
+    assert after.audio.input.transcription == Transcription(model="whisper-1", language="fr")
+
+
+def test_a_format_is_replaced_whole() -> None:
+    assert tuned(format={"type": "audio/pcmu"}).audio.input.format == PcmuFormat()
+
+
+def test_a_new_voice_replaces_a_custom_one_whole() -> None:
+    before = update(audio={"output": {"voice": {"id": "anna"}}})
+    assert update(before, audio={"output": {"voice": "marin"}}).audio.output.voice == "marin"
+
+
+def test_turn_detection_keeps_its_knobs_when_its_type_is_said_again() -> None:
+    before = tuned(turn_detection={"type": "server_vad", "threshold": 0.7})
+    assert vad(before, type="server_vad", silence_duration_ms=300) == ServerVad(threshold=0.7, silence_duration_ms=300)
+
+
+def test_turn_detection_keeps_its_knobs_when_its_type_is_not_said() -> None:
+    before = tuned(turn_detection={"type": "server_vad", "threshold": 0.7})
+    assert vad(before, create_response=False) == ServerVad(threshold=0.7, create_response=False)
+
+
+def test_turn_detection_of_another_type_does_not_inherit_knobs() -> None:
+    other = msgspec.structs.replace(DEFAULT.audio.input, turn_detection=SemanticVad(create_response=False))
+    before = msgspec.structs.replace(DEFAULT, audio=msgspec.structs.replace(DEFAULT.audio, input=other))
+    assert vad(before, type="server_vad") == ServerVad()
+
+
+def test_turn_detection_that_was_off_begins_with_its_defaults() -> None:
+    off = tuned(tuned(turn_detection={"type": "server_vad", "threshold": 0.7}), turn_detection=None)
+    assert vad(off, type="server_vad", prefix_padding_ms=100) == ServerVad(prefix_padding_ms=100)
+
+
+def test_turn_detection_that_was_off_needs_a_type() -> None:
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": {"threshold": 0.7}}}}
+    assert fault_of(session, before=tuned(turn_detection=None)) == (
+        "missing_required_parameter",
+        "session.audio.input.turn_detection.type",
+    )
+
+
+CHOICES = st.fixed_dictionaries(
+    {},
+    optional={
+        "instructions": st.text(max_size=9),
+        "output_modalities": st.sampled_from([["audio"], ["text"]]),
+        "max_output_tokens": st.integers(1, 4096) | st.just("inf"),
+        "truncation": st.sampled_from(["auto", "disabled"]),
+        "audio": st.fixed_dictionaries(
+            {},
+            optional={
+                "input": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "format": st.sampled_from([{"type": "audio/pcm"}, {"type": "audio/pcma"}]),
+                        "transcription": st.none() | st.fixed_dictionaries({}, optional={"language": st.just("de")}),
+                        "turn_detection": st.none()
+                        | st.fixed_dictionaries(
+                            {"type": st.just("server_vad")},
+                            optional={"threshold": st.floats(0, 1), "create_response": st.booleans()},
+                        ),
+                    },
+                ),
+                "output": st.fixed_dictionaries({}, optional={"speed": st.floats(0.25, 1.5), "voice": st.just("ash")}),
+            },
+        ),
+    },
+)
+
+
+@examples
+@given(CHOICES, CHOICES)
+def test_an_update_sets_what_it_says_and_nothing_else(first: dict[str, Any], second: dict[str, Any]) -> None:
+    before = update(**first)
+    after = update(before, **second)
+    assert_holds(as_json(after), second, as_json(before))
+
+
+def as_json(config: SessionConfig) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
+    return plain
+
+
+def assert_holds(after: dict[str, Any], said: dict[str, Any], before: dict[str, Any]) -> None:
+    """What was said holds afterwards; what was not said holds as before, unless its object is a new one."""
+    for name, value in after.items():
+        if name not in said:
+            assert value == before.get(name, value)
+        elif isinstance(value, dict) and isinstance(before[name], dict):
+            assert_holds(value, said[name], before[name] if name != "format" else {})
+        elif isinstance(value, dict):
+            assert value.items() >= said[name].items()
+        else:
+            assert value == said[name]
+
+
+@examples
+@given(CHOICES)
+def test_the_same_update_again_changes_nothing(choices: dict[str, Any]) -> None:
+    once = update(**choices)
+    assert update(once, **choices) == once
+
+
+@examples
+@given(CHOICES)
+def test_a_session_sent_back_as_it_is_changes_nothing(choices: dict[str, Any]) -> None:
+    before = update(**choices)
+    assert merge_update(before, msgspec.to_builtins(before)) == before
+
+
+# --- every fault by its name -------------------------------------------------------------------------------------
+
+VAD = "session.audio.input.turn_detection"
+
+
+@pytest.mark.parametrize(
+    ("knobs", "code", "param"),
+    [
+        ({"threshold": -0.1}, "invalid_value", f"{VAD}.threshold"),
+        ({"threshold": 1.1}, "invalid_value", f"{VAD}.threshold"),
+        ({"threshold": "high"}, "invalid_type", f"{VAD}.threshold"),
+        ({"threshold": None}, "invalid_type", f"{VAD}.threshold"),
+        ({"prefix_padding_ms": -1}, "invalid_value", f"{VAD}.prefix_padding_ms"),
+        ({"prefix_padding_ms": 10_001}, "invalid_value", f"{VAD}.prefix_padding_ms"),
+        ({"prefix_padding_ms": 0.5}, "invalid_type", f"{VAD}.prefix_padding_ms"),
+        ({"silence_duration_ms": -1}, "invalid_value", f"{VAD}.silence_duration_ms"),
+        ({"silence_duration_ms": 60_001}, "invalid_value", f"{VAD}.silence_duration_ms"),
+        ({"idle_timeout_ms": 4999}, "invalid_value", f"{VAD}.idle_timeout_ms"),
+        ({"idle_timeout_ms": 30_001}, "invalid_value", f"{VAD}.idle_timeout_ms"),
+        ({"create_response": "yes"}, "invalid_type", f"{VAD}.create_response"),
+        ({"interrupt_response": 1}, "invalid_type", f"{VAD}.interrupt_response"),
+        ({"eagerness": "low"}, "unknown_parameter", f"{VAD}.eagerness"),
+        ({"type": "psychic"}, "invalid_value", f"{VAD}.type"),
+        ({"type": 5}, "invalid_type", f"{VAD}.type"),
+    ],
+)
+def test_a_knob_out_of_range_is_named(knobs: dict[str, Any], code: str, param: str) -> None:
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": knobs}}}
+    assert fault_of(session) == (code, param)
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"threshold": 0},
+        {"threshold": 1},
+        {"prefix_padding_ms": 0},
+        {"prefix_padding_ms": 10_000},
+        {"silence_duration_ms": 0},
+        {"silence_duration_ms": 60_000},
+    ],
+)
+def test_a_knob_at_its_limit_is_accepted(knobs: dict[str, Any]) -> None:
+    assert vad(**knobs) == ServerVad(**knobs)
+
+
+@pytest.mark.parametrize(
+    ("session", "code", "param"),
+    [
+        ({"model": 5}, "invalid_type", "session.model"),
+        ({"model": None}, "invalid_type", "session.model"),
+        ({"instructions": None}, "invalid_type", "session.instructions"),
+        ({"instructions": ["Be brief."]}, "invalid_type", "session.instructions"),
+        ({"output_modalities": []}, "invalid_value", "session.output_modalities"),
+        ({"output_modalities": ["audio", "text"]}, "invalid_value", "session.output_modalities"),
+        ({"output_modalities": ["smell"]}, "invalid_value", "session.output_modalities[0]"),
+        ({"output_modalities": "audio"}, "invalid_type", "session.output_modalities"),
+        ({"max_output_tokens": 0}, "invalid_value", "session.max_output_tokens"),
+        ({"max_output_tokens": 4097}, "invalid_value", "session.max_output_tokens"),
+        ({"max_output_tokens": "many"}, "invalid_value", "session.max_output_tokens"),
+        ({"audio": None}, "invalid_type", "session.audio"),
+        ({"audio": {"input": 5}}, "invalid_type", "session.audio.input"),
+        ({"audio": {"input": {"format": {"type": "audio/mp3"}}}}, "invalid_value", "session.audio.input.format.type"),
+        ({"audio": {"input": {"format": {}}}}, "missing_required_parameter", "session.audio.input.format.type"),
+        (
+            {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}},
+            "invalid_value",
+            "session.audio.input.format.rate",
+        ),
+        ({"audio": {"input": {"transcription": "on"}}}, "invalid_type", "session.audio.input.transcription"),
+        (
+            {"audio": {"input": {"transcription": {"delay": "long"}}}},
+            "invalid_value",
+            "session.audio.input.transcription.delay",
+        ),
+        ({"audio": {"output": {"speed": 0.24}}}, "invalid_value", "session.audio.output.speed"),
+        ({"audio": {"output": {"speed": 1.51}}}, "invalid_value", "session.audio.output.speed"),
+        ({"audio": {"output": {"voice": None}}}, "invalid_type", "session.audio.output.voice"),
+        ({"audio": {"output": {"voice": {}}}}, "missing_required_parameter", "session.audio.output.voice.id"),
+        ({"tool_choice": "perhaps"}, "invalid_value", "session.tool_choice"),
+        ({"truncation": "perhaps"}, "invalid_value", "session.truncation"),
+        ({"tracing": "perhaps"}, "invalid_value", "session.tracing"),
+        ({"include": ["everything"]}, "invalid_value", "session.include[0]"),
+        ({"type": "séance"}, "invalid_value", "session.type"),
+        ({"type": None}, "invalid_type", "session.type"),
+        ({"temperature": 0.8}, "unknown_parameter", "session.temperature"),
+        ({"voice": "alloy"}, "unknown_parameter", "session.voice"),
+        ({"id": "sess_1"}, "unknown_parameter", "session.id"),
+        ({"audio": {"input": {"echo": True}}}, "unknown_parameter", "session.audio.input.echo"),
+    ],
+)
+def test_a_wrong_field_is_named(session: dict[str, Any], code: str, param: str) -> None:
+    assert fault_of({"type": "realtime"} | session) == (code, param)
+
+
+def test_an_update_must_say_its_type() -> None:
+    assert fault_of({"instructions": "Be brief."}) == ("missing_required_parameter", "session.type")
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        ({"type": "transcription"}, "session.type"),
+        ({"tools": [{"type": "function", "name": "dance"}]}, "session.tools"),
+        ({"tool_choice": "required"}, "session.tool_choice"),
+        ({"tool_choice": {"type": "function", "name": "dance"}}, "session.tool_choice"),
+        ({"truncation": {"type": "retention_ratio", "retention_ratio": 0.5}}, "session.truncation"),
+        ({"tracing": "auto"}, "session.tracing"),
+        ({"tracing": {"workflow_name": "tea"}}, "session.tracing"),
+        ({"prompt": {"id": "pmpt_1"}}, "session.prompt"),
+        ({"reasoning": {"effort": "low"}}, "session.reasoning"),
+        ({"include": ["item.input_audio_transcription.logprobs"]}, "session.include"),
+        (
+            {"audio": {"input": {"noise_reduction": {"type": "near_field"}}}},
+            "session.audio.input.noise_reduction",
+        ),
+        ({"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}, f"{VAD}.type"),
+        ({"audio": {"input": {"turn_detection": {"idle_timeout_ms": 5000}}}}, f"{VAD}.idle_timeout_ms"),
+    ],
+)
+def test_what_the_server_cannot_do_is_refused_by_name(session: dict[str, Any], param: str) -> None:
+    assert fault_of({"type": "realtime"} | session) == ("unsupported_value", param)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        {"tool_choice": "none"},
+        {"truncation": "disabled"},
+        {"tracing": None},
+        {"prompt": None},
+        {"reasoning": None},
+        {"include": []},
+        {"include": None},
+        {"parallel_tool_calls": True},
+        {"audio": {"input": {"noise_reduction": None}}},
+        {"audio": {"input": {"turn_detection": {"idle_timeout_ms": None}}}},
+    ],
+)
+def test_asking_for_none_of_it_is_accepted(session: dict[str, Any]) -> None:
+    update(**session)
+
+
+def test_a_session_cannot_begin_with_what_the_server_cannot_do() -> None:
+    with pytest.raises(InvalidRequest, match=r"session\.tools"):
+        Client(tools=({"type": "function"},))
+
+
+# --- what only the session can judge -----------------------------------------------------------------------------
+
+
+def test_the_model_stays(client: Client) -> None:
+    assert client.update(model="cockatoo").fault == ("invalid_value", "session.model")
+
+
+def test_the_model_may_be_said_again(client: Client) -> None:
+    assert client.update(model="parrot").names == ["session.updated"]
+
+
+@pytest.mark.parametrize("voice", ["anna", {"id": "anna"}, *sorted(OPENAI_VOICES)])
+def test_a_voice_of_the_server_or_of_openai_is_accepted(voice: object, client: Client) -> None:
+    told = client.update(audio={"output": {"voice": voice}})
+    assert told.event("session.updated")["session"]["audio"]["output"]["voice"] == voice
+
+
+@pytest.mark.parametrize("voice", ["otto", "", "Anna", {"id": "otto"}])
+def test_a_voice_nobody_has_is_refused_and_the_others_are_named(voice: object, client: Client) -> None:
+    told = client.update(audio={"output": {"voice": voice}})
+    assert told.fault == ("invalid_value", "session.audio.output.voice")
+    assert all(name in told.error["message"] for name in ("anna", *OPENAI_VOICES))
+
+
+def test_the_voice_may_change_until_it_was_heard(client: Client) -> None:
+    response_id = client.create()
+    client.say(response_id, "Hm", ms=0)
+    assert client.update(audio={"output": {"voice": "anna"}}).names == ["session.updated"]
+
+
+def test_the_voice_stays_once_it_was_heard(client: Client) -> None:
+    client.spoken_item(("Hm", 20))
+    told = client.update(audio={"output": {"voice": "anna"}})
+    assert told.fault == ("cannot_update_voice", "session.audio.output.voice")
+
+
+def test_the_voice_may_be_said_again_once_it_was_heard(client: Client) -> None:
+    client.spoken_item(("Hm", 20))
+    assert client.update(audio={"output": {"voice": "alloy"}}).names == ["session.updated"]
+
+
+def test_sound_of_a_reply_that_is_over_does_not_fix_the_voice(client: Client) -> None:
+    response_id = client.create()
+    client.send("response.cancel")
+    client.say(response_id, "Hm", 20)
+    assert client.update(audio={"output": {"voice": "anna"}}).names == ["session.updated"]
+
+
+def test_a_response_may_have_a_voice_of_its_own_until_one_was_heard(client: Client) -> None:
+    told = client.send("response.create", response={"audio": {"output": {"voice": "anna"}}})
+    assert told.event("response.created")["response"]["audio"]["output"]["voice"] == "anna"
+
+
+def test_a_response_keeps_to_the_voice_that_was_heard(client: Client) -> None:
+    client.spoken_item(("Hm", 20))
+    told = client.send("response.create", response={"audio": {"output": {"voice": "anna"}}})
+    assert told.fault == ("cannot_update_voice", "response.audio.output.voice")
+
+
+def test_a_response_may_name_the_sessions_voice_once_it_was_heard(client: Client) -> None:
+    client.spoken_item(("Hm", 20))
+    assert client.create(audio={"output": {"voice": "alloy"}})
+
+
+def test_a_response_cannot_have_a_voice_nobody_has(client: Client) -> None:
+    told = client.send("response.create", response={"audio": {"output": {"voice": "otto"}}})
+    assert told.fault == ("invalid_value", "response.audio.output.voice")
+
+
+# --- what the update sets in motion ------------------------------------------------------------------------------
+
+
+def test_a_change_of_the_input_reaches_the_microphone_before_the_client(client: Client) -> None:
+    assert client.tune(format={"type": "audio/pcmu"}).names == ["TuneInput", "session.updated"]
+
+
+def test_a_change_of_anything_else_leaves_the_microphone_alone(client: Client) -> None:
+    assert client.update(instructions="Be brief.", audio={"output": {"speed": 1.5}}).names == ["session.updated"]

@@ -1,0 +1,189 @@
+"""The life of one response by itself: what each step says at each stage, and what cannot happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from realtime.protocol import server_events as said
+from realtime.protocol import wire
+from realtime.protocol.config import Modality, PcmFormat
+from realtime.protocol.conversation import Conversation
+from realtime.protocol.response import Plan, Response, Stage
+from tests.protocol.client import AUDIO_CLOSING, OPENING, TEXT_CLOSING
+from tests.protocol.contract import check_event
+
+PLAN = Plan(
+    instructions="",
+    modality="audio",
+    output_format=PcmFormat(),
+    voice="alloy",
+    speed=1.0,
+    max_output_tokens="inf",
+    metadata=None,
+    context=(),
+    in_conversation=True,
+)
+CANCELLED = said.StatusDetails(type="cancelled", reason="client_cancelled")
+SOUND = bytes(480)
+
+Step = Callable[[Response], list[said.ServerEvent]]
+
+
+def start(response: Response) -> list[said.ServerEvent]:
+    response.start()
+    return []
+
+
+def finish(response: Response) -> list[said.ServerEvent]:
+    return response.finish("cancelled", CANCELLED)
+
+
+STEPS: dict[str, Step] = {
+    "start": start,
+    "begin": Response.begin,
+    "speak": lambda response: response.speak("Hi", SOUND),
+    "write": lambda response: response.write("Hi"),
+    "finish": finish,
+}
+
+STAGES: dict[str, list[str]] = {
+    "waiting": [],
+    "running": ["start"],
+    "open": ["start", "begin"],
+    "waiting, done": ["finish"],
+    "running, done": ["start", "finish"],
+    "open, done": ["start", "begin", "finish"],
+}
+
+OUTSIDE = {"conversation.item.added", "conversation.item.done"}
+AUDIO_DELTAS = ["response.output_audio_transcript.delta", "response.output_audio.delta"]
+
+# For each stage what each step says; what is missing cannot happen.
+AUDIO: dict[str, dict[str, list[str]]] = {
+    "waiting": {"start": [], "finish": ["response.done"]},
+    "running": {"begin": OPENING, "speak": OPENING + AUDIO_DELTAS, "finish": ["response.done"]},
+    "open": {"begin": [], "speak": AUDIO_DELTAS, "finish": AUDIO_CLOSING},
+    "waiting, done": {},
+    "running, done": {},
+    "open, done": {},
+}
+TEXT: dict[str, dict[str, list[str]]] = {
+    "waiting": {"start": [], "finish": ["response.done"]},
+    "running": {"begin": OPENING, "write": [*OPENING, "response.output_text.delta"], "finish": ["response.done"]},
+    "open": {"begin": [], "write": ["response.output_text.delta"], "finish": TEXT_CLOSING},
+    "waiting, done": {},
+    "running, done": {},
+    "open, done": {},
+}
+TABLES: dict[Modality, dict[str, dict[str, list[str]]]] = {"audio": AUDIO, "text": TEXT}
+
+
+def at(stage: str, plan: Plan = PLAN, conversation: Conversation | None = None) -> Response:
+    """A response that has come to `stage`."""
+    response = Response("resp_1", "item_1", plan, conversation or Conversation("conv_1"))
+    for step in STAGES[stage]:
+        STEPS[step](response)
+    return response
+
+
+def checked(events: list[said.ServerEvent]) -> list[str]:
+    """The types of the events, once each has been held against the contract."""
+    return [check_event(wire.encode(event, "event_1"))["type"] for event in events]
+
+
+@pytest.mark.parametrize("in_conversation", [True, False])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("modality", TABLES)
+def test_each_step_at_each_stage_says_what_the_table_says(
+    modality: Modality, stage: str, step: str, in_conversation: bool
+) -> None:
+    response, allowed = at(stage, _plan(modality, in_conversation)), TABLES[modality][stage]
+    if step not in allowed:
+        with pytest.raises(AssertionError):
+            STEPS[step](response)
+        return
+    expected = [type_ for type_ in allowed[step] if in_conversation or type_ not in OUTSIDE]
+    assert checked(STEPS[step](response)) == expected
+
+
+def _plan(modality: Modality, in_conversation: bool = True) -> Plan:
+    return replace(PLAN, modality=modality, in_conversation=in_conversation)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_response_knows_its_stage(stage: str) -> None:
+    expected = Stage.DONE if "done" in stage else Stage.WAITING if stage == "waiting" else Stage.RUNNING
+    assert at(stage).stage is expected
+
+
+def test_a_response_is_announced_before_anything_is_known_of_it() -> None:
+    (created,) = at("waiting").created()
+    assert isinstance(created, said.ResponseCreated)
+    assert (created.response.status, created.response.output) == ("in_progress", ())
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("completed", "completed"), ("cancelled", "incomplete"), ("incomplete", "incomplete"), ("failed", "incomplete")],
+)
+def test_the_item_ends_as_the_response_does(ending: said.Ending, status: str) -> None:
+    response = at("open")
+    response.speak("Hi", SOUND)
+    done = response.finish(ending, said.StatusDetails(type=ending))[-1]
+    assert isinstance(done, said.ResponseDone)
+    assert done.response.status == ending
+    assert [item.status for item in done.response.output] == [status]
+
+
+def test_sound_without_words_is_sound_alone() -> None:
+    assert checked(at("open").speak("", SOUND)) == ["response.output_audio.delta"]
+
+
+def test_words_without_sound_are_words_alone() -> None:
+    assert checked(at("open").speak("Hi", b"")) == ["response.output_audio_transcript.delta"]
+
+
+def test_nothing_more_to_say_is_nothing() -> None:
+    assert checked(at("open").speak("", b"")) == []
+
+
+def test_the_words_are_told_again_in_the_end() -> None:
+    response = at("running")
+    response.speak("Good ", SOUND)
+    response.speak("morning.", SOUND)
+    told = [check_event(wire.encode(event, "event_1")) for event in finish(response)]
+    content = [{"type": "output_audio", "transcript": "Good morning."}]
+    assert told[1]["transcript"] == "Good morning."
+    assert told[2]["part"] == {"type": "audio", "transcript": "Good morning."}
+    assert [event["item"]["content"] for event in told[3:5]] == [content, content]
+    assert told[5]["response"]["output"][0]["content"] == content
+
+
+def test_the_text_is_told_again_in_the_end() -> None:
+    response = at("running", _plan("text"))
+    response.write("Good ")
+    response.write("morning.")
+    told = [check_event(wire.encode(event, "event_1")) for event in finish(response)]
+    content = [{"type": "output_text", "text": "Good morning."}]
+    assert told[0]["text"] == "Good morning."
+    assert told[1]["part"] == {"type": "text", "text": "Good morning."}
+    assert [event["item"]["content"] for event in told[2:4]] == [content, content]
+    assert told[4]["response"]["output"][0]["content"] == content
+
+
+def test_an_answer_in_the_conversation_is_there_from_its_beginning_to_after_its_end() -> None:
+    conversation = Conversation("conv_1")
+    response = at("open", conversation=conversation)
+    assert conversation.get("item_1").status == "in_progress"
+    finish(response)
+    assert conversation.get("item_1").status == "incomplete"
+
+
+def test_an_answer_outside_the_conversation_never_is() -> None:
+    conversation = Conversation("conv_1")
+    finish(at("open", _plan("audio", in_conversation=False), conversation))
+    assert conversation.items == ()

@@ -1,0 +1,330 @@
+"""Random walks: a client, a pipeline and a network that do anything at all, at any time.
+
+A walk is a list of inputs, made up one by one from what the witness knows by then: ids that exist, ids that are over,
+ids nobody ever heard of. Identifiers count, so the same inputs lead to the same session, and a walk that fails can be
+walked again with inputs left out, until what is left is short enough to read.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, TypeAlias
+
+from realtime.protocol import reports
+from realtime.protocol.items import Message
+from realtime.protocol.session import Limits
+from tests.protocol.client import Client, Told
+
+Input: TypeAlias = str | bytes | reports.Report
+"""Text from the client, or a report from the pipeline."""
+
+STEPS = 150
+INPUTS: list[dict[str, Any]] = [
+    {},
+    {"transcription": {}},
+    {"turn_detection": {"interrupt_response": False}, "transcription": {}},
+    {"turn_detection": {"create_response": False}},
+    {"turn_detection": None},
+]
+SESSIONS: list[dict[str, Any]] = [
+    {"type": "realtime", "audio": {"input": audio_input}, "output_modalities": [modality]}
+    for audio_input in INPUTS
+    for modality in ("audio", "audio", "text")
+]
+"""What the client asks for first."""
+LIMITS = Limits(voices=frozenset({"anna"}), max_buffer_ms=1500)
+
+
+def begin() -> Client:
+    """Where every walk begins."""
+    client = Client(limits=LIMITS)
+    client.open()
+    return client
+
+
+def step(client: Client, given: Input) -> Told:
+    """One step; the witness objects to what must not be."""
+    return client.send_text(given) if isinstance(given, str | bytes) else client.report(given)
+
+
+def walk(seed: int) -> list[Input]:
+    """The inputs of one walk, as far as it came before something failed."""
+    client, walker, taken = begin(), Walker(Random(seed)), list[Input]()
+    for _ in range(STEPS):
+        taken.append(walker.next_input(client))
+        try:
+            step(client, taken[-1])
+        except Exception:
+            return taken
+    return []
+
+
+def fault_in(inputs: Sequence[Input]) -> Exception | None:
+    """What is wrong, if something is."""
+    client = begin()
+    try:
+        for given in inputs:
+            step(client, given)
+    except Exception as problem:
+        return problem
+    return None
+
+
+def shorten(inputs: list[Input]) -> list[Input]:
+    """As few of the inputs as fail in the same way."""
+    kind = type(fault_in(inputs))
+    size = len(inputs) // 2
+    while size:
+        for start in range(0, len(inputs), size):
+            fewer = inputs[:start] + inputs[start + size :]
+            if type(fault_in(fewer)) is kind:
+                return shorten(fewer)
+        size //= 2
+    return inputs
+
+
+class Walker:
+    """Makes up what happens next."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._calm = random.choice([0.1, 0.5, 0.8])
+        """How often the walk does what a well-behaved client and pipeline would do next."""
+        self._ids = 0
+        self._first = [json.dumps({"type": "session.update", "session": random.choice(SESSIONS)})]
+
+    def next_input(self, client: Client) -> Input:
+        """Anything at all, but likelier something that leads on."""
+        if self._first:
+            return self._first.pop()
+        if self._random.random() < self._calm:
+            return self._sensible(client)
+        if self._random.random() < 0.5:
+            return self._report(client)
+        text = json.dumps(self._client_event(client))
+        return self._damage(text) if self._random.random() < 0.05 else text
+
+    # --- the pipeline --------------------------------------------------------------------------------------------
+
+    def _sensible(self, client: Client) -> Input:
+        witness = client.witness
+        running = [id_ for id_, life in witness.live.items() if life.started]
+        dice = self._random.random()
+        if running and dice < 0.6:
+            return self._speaking(client, self._random.choice(running))
+        if witness.unheard and dice < 0.8:
+            return self._hearing(self._random.choice(sorted(witness.unheard)))
+        if self._spoken(client) and dice > 0.95:
+            return json.dumps(self._truncate(client))
+        if witness.detecting:
+            return reports.SpeechEnded(audio_end_ms=900) if witness.speaking else reports.SpeechBegan(audio_start_ms=0)
+        return json.dumps({"type": self._random.choice(["input_audio_buffer.commit", "response.create"])})
+
+    def _report(self, client: Client) -> reports.Report:
+        witness = client.witness
+        match self._random.randrange(12):
+            case 0:
+                return reports.SpeechBegan(audio_start_ms=self._random.randrange(500))
+            case 1 | 2:
+                return reports.SpeechEnded(audio_end_ms=self._random.randrange(2000))
+            case 3 | 4 | 5 | 6:
+                return self._hearing(self._any(witness.unheard, witness.order))
+            case 7 if self._random.random() < 0.05:
+                return reports.Draining()
+            case 8 if self._random.random() < 0.05:
+                return reports.HungUp()
+        return self._speaking(client, self._any(witness.live, witness.done))
+
+    def _hearing(self, item_id: str) -> reports.Report:
+        words = self._random.choice(["Hello.", "Stop!", "Go on.", "", " "])
+        match self._random.randrange(8):
+            case 0 | 1:
+                return reports.Heard(item_id=item_id, text=words)
+            case 2:
+                return reports.NotHeard(item_id=item_id, code="engine_failed", message="It broke.")
+        return reports.HeardAll(item_id=item_id, text=words, speech_seconds=1.5)
+
+    def _speaking(self, client: Client, response_id: str) -> reports.Report:
+        words = self._random.choice(["Well, ", "then.", ""])
+        life = client.witness.live.get(response_id)
+        match self._random.randrange(14):
+            case 0:
+                return reports.Began(response_id=response_id)
+            case 1:
+                return reports.Failed(response_id=response_id, code="engine_failed", message="It broke.")
+            case 2 | 3:
+                return reports.Answered(
+                    response_id=response_id,
+                    reason=self._random.choice(["stop", "stop", "length", "content_filter"]),
+                    prompt_tokens=30,
+                    cached_tokens=20,
+                    completion_tokens=7,
+                )
+        if life.aloud if life else self._random.random() < 0.5:
+            return reports.Spoke(
+                response_id=response_id, text=words, audio=self._random.randbytes(self._random.choice([0, 7, 480]))
+            )
+        return reports.Wrote(response_id=response_id, text=words)
+
+    # --- the client ----------------------------------------------------------------------------------------------
+
+    def _client_event(self, client: Client) -> dict[str, Any]:
+        make: Callable[[Client], dict[str, Any]] = self._random.choice(
+            [
+                self._append,
+                self._append,
+                self._plain,
+                self._plain,
+                self._update,
+                self._create_item,
+                self._create_item,
+                self._about_item,
+                self._about_item,
+                self._create_response,
+                self._create_response,
+                self._cancel,
+            ]
+        )
+        event = make(client)
+        if self._random.random() < 0.5:
+            event["event_id"] = self._random.choice(["mine", "", "x" * 512, "x" * 513, 5, None])
+        return event
+
+    def _append(self, client: Client) -> dict[str, Any]:
+        audio: Any = base64.b64encode(bytes(self._random.choice([0, 1, 7, 480, 4801, 30_000, 60_000]))).decode()
+        return {"type": "input_audio_buffer.append", "audio": self._or_wrong(audio, "AAA", 5)}
+
+    def _plain(self, client: Client) -> dict[str, Any]:
+        types = ["input_audio_buffer.commit", "input_audio_buffer.clear", "output_audio_buffer.clear", "no.such.event"]
+        return {"type": self._random.choices(types, [6, 2, 1, 1])[0]}
+
+    def _update(self, client: Client) -> dict[str, Any]:
+        choose = self._random.choice
+        detection = [
+            None,
+            {"type": "server_vad"},
+            {"create_response": choose([True, False])},
+            {"type": "server_vad", "interrupt_response": choose([True, False]), "threshold": choose([0.3, 0.7, 3])},
+            {"type": "semantic_vad"},
+        ]
+        audio_input = {
+            "format": choose([{"type": "audio/pcm"}, {"type": "audio/pcmu"}, {"type": "audio/pcma"}, {"type": "x"}]),
+            "transcription": choose([None, {}, {"language": "de"}, {"langauge": "de"}]),
+            "turn_detection": choose(detection),
+            "noise_reduction": choose([None, {"type": "near_field"}]),
+        }
+        audio_output = {
+            "format": choose([{"type": "audio/pcm"}, {"type": "audio/pcmu"}]),
+            "voice": choose(["alloy", "anna", "otto", {"id": "anna"}]),
+            "speed": choose([1.0, 1.5, 9]),
+        }
+        session = {
+            "audio": {"input": self._some(audio_input), "output": self._some(audio_output)},
+            "instructions": choose(["", "Be brief.", 5]),
+            "output_modalities": choose([["audio"], ["text"], []]),
+            "model": choose(["parrot", "cockatoo"]),
+            "tools": choose([[], [{"type": "function"}]]),
+        }
+        return {"type": "session.update", "session": self._or_wrong({"type": "realtime"} | self._some(session), {}, 5)}
+
+    def _create_item(self, client: Client) -> dict[str, Any]:
+        choose = self._random.choice
+        audio = base64.b64encode(bytes(480)).decode()
+        parts = [
+            {"type": "input_text", "text": choose(["Hello.", "", " "])},
+            {"type": "input_audio", "audio": audio},
+            {"type": "input_audio", "transcript": "Hello."},
+            {"type": "output_text", "text": "Good morning."},
+            {"type": "output_audio", "transcript": "Good morning."},
+            {"type": "input_image", "image_url": "data:"},
+        ]
+        weights = [8, 4, 2, 2, 1, 1]
+        item: dict[str, Any] = {
+            "type": "message",
+            "role": self._random.choices(["user", "assistant", "system", "critic"], [6, 2, 2, 1])[0],
+            "content": self._random.choices(parts, weights, k=self._random.choice([0, 1, 1, 1, 2])),
+        }
+        if self._random.random() < 0.1:
+            item = {"type": "function_call_output", "call_id": "call_1", "output": "danced"}
+        if self._random.random() < 0.6:
+            item["id"] = self._new_or_known_id(client)
+        event = {"type": "conversation.item.create", "item": item}
+        if self._random.random() < 0.4:
+            event["previous_item_id"] = choose(["root", self._any(client.witness.order)])
+        return event
+
+    def _about_item(self, client: Client) -> dict[str, Any]:
+        event: dict[str, Any] = {"item_id": self._any(client.witness.order, client.witness.unheard)}
+        match self._random.randrange(3):
+            case 0:
+                return {"type": "conversation.item.delete"} | event
+            case 1:
+                return {"type": "conversation.item.retrieve"} | event
+        return self._truncate(client)
+
+    def _truncate(self, client: Client) -> dict[str, Any]:
+        return {
+            "type": "conversation.item.truncate",
+            "item_id": self._any(self._spoken(client), client.witness.order),
+            "content_index": self._random.choices([0, 1, -1], [8, 1, 1])[0],
+            "audio_end_ms": self._random.choice([0, 1, 10, 15, 100, 10_000, -1, 1.5, 10**20]),
+        }
+
+    def _spoken(self, client: Client) -> list[str]:
+        items = client.witness.items.values()
+        return [item.id for item in items if isinstance(item, Message) and item.role == "assistant"]
+
+    def _create_response(self, client: Client) -> dict[str, Any]:
+        choose = self._random.choice
+        given = [
+            {"type": "item_reference", "id": self._any(client.witness.order)},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": choose(["Hello.", ""])}]},
+            {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "AAAA"}]},
+        ]
+        response = {
+            "conversation": choose(["auto", "none", "none", "mine"]),
+            "output_modalities": choose([["audio"], ["text"], ["smell"]]),
+            "input": self._random.choices(given, [6, 3, 1], k=self._random.randrange(3)),
+            "metadata": choose([{"topic": "tea"}, {"topic": 5}]),
+            "max_output_tokens": choose(["inf", 100, 0]),
+            "audio": {"output": self._some({"voice": choose(["alloy", "anna"]), "format": {"type": "audio/pcma"}})},
+            "tools": choose([[], [{"type": "function"}]]),
+        }
+        return {"type": "response.create"} | self._some({"response": self._some(response)})
+
+    def _cancel(self, client: Client) -> dict[str, Any]:
+        return {"type": "response.cancel"} | self._some({"response_id": self._any(client.witness.live)})
+
+    # --- dice ----------------------------------------------------------------------------------------------------
+
+    def _any(self, *known: Any) -> str:
+        """An id out of `known`, likelier out of the first; sometimes one nobody ever heard of."""
+        for ids in known:
+            if ids and self._random.random() < 0.7:
+                return str(self._random.choice(sorted(ids)))
+        return "nobody"
+
+    def _new_or_known_id(self, client: Client) -> str:
+        announced = client.witness.announced
+        if announced is not None and self._random.random() < 0.2:
+            return announced
+        if self._random.random() < 0.2:
+            return self._any(client.witness.order)
+        self._ids += 1
+        return self._random.choice([f"mine_{self._ids}", f"mine_{self._ids}", "", "root"])
+
+    def _some(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in fields.items() if self._random.random() < 0.4}
+
+    def _or_wrong(self, right: Any, *wrong: Any) -> Any:
+        return self._random.choice(wrong) if self._random.random() < 0.05 else right
+
+    def _damage(self, text: str) -> bytes:
+        if self._random.random() < 0.1:
+            return self._random.choice([b"[]", b"null", b"{}"])
+        data = bytearray(text.encode())
+        data[self._random.randrange(len(data))] = self._random.randrange(256)
+        return bytes(data[: self._random.randrange(len(data)) + 1] if self._random.random() < 0.5 else data)

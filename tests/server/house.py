@@ -1,0 +1,182 @@
+"""The whole server on a free loopback port, in the test's own event loop, with scripted engines inside."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import numpy as np
+import pytest
+from blockbuster import blockbuster_ctx
+from websockets.asyncio.client import ClientConnection, connect
+
+from realtime.audio import Pcm
+from realtime.codecs.pcm16 import Pcm16
+from realtime.engines.ensemble import Engines
+from realtime.server.serve import serve
+from realtime.settings import ConversationSettings, ServerSettings, Settings
+from tests.dialogue import nothing_left_over
+from tests.fakes import FakeSynthesizer, fake_engines, quiet, voice
+from tests.protocol.contract import check_event
+
+PATIENCE_S = 20
+"""How long anything may take before a test gives up; nothing is measured with it."""
+
+QUESTION = quiet(512), voice(768), quiet(576)
+"""A turn, from the quiet before it to a little more than the silence that ends it."""
+
+
+class House:
+    """A server for as long as the context lasts. Leaving it is a SIGTERM, and must leave nothing behind.
+
+    Once it listens, a call that would hold the event loop up, made anywhere below our own code, raises instead.
+    """
+
+    def __init__(
+        self,
+        engines: Engines | None = None,
+        *,
+        opening: Callable[[], Engines] | None = None,
+        conversation: dict[str, Any] | None = None,
+        **server: Any,
+    ) -> None:
+        engines = engines or fake_engines(synthesizer=FakeSynthesizer(ms_per_letter=5))
+        self._open = opening or (lambda: engines)
+        self._settings = Settings(
+            server=ServerSettings(**{"port": 0, **server}), conversation=ConversationSettings(**(conversation or {}))
+        )
+        self._stack = ExitStack()
+        self._address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> Self:
+        self._stack.enter_context(nothing_left_over())
+        patch = self._stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("realtime.server.serve.open_engines", lambda settings, model_path: self._open())
+        self.running = asyncio.get_running_loop().create_task(
+            serve(self._settings, Path, lambda address: self._address.set_result(address))
+        )
+        if port := self._settings.server.port:
+            await until(lambda: _listens(port))
+        else:
+            await until(lambda: self.ready or self.running.done())
+        self._stack.enter_context(blockbuster_ctx("realtime"))
+        return self
+
+    async def __aexit__(self, *failure: Any) -> None:
+        try:
+            await self.stop()
+        finally:
+            self.running.cancel()
+            await asyncio.wait([self.running], timeout=PATIENCE_S)
+            self._stack.__exit__(*failure)
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait until the server has come to its end."""
+        if not self.running.done():
+            signal.raise_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE_S):
+            await self.running
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server has said that conversations can begin."""
+        return self._address.done()
+
+    @property
+    def url(self) -> str:
+        """Where HTTP is answered."""
+        port = self._settings.server.port
+        return f"http://127.0.0.1:{port}" if port else self._address.result().replace("localhost", "127.0.0.1")
+
+    @property
+    def door(self) -> str:
+        """Where conversations begin."""
+        return self.url.replace("http", "ws") + "/v1/realtime"
+
+    @asynccontextmanager
+    async def call(self, query: str = "", **options: Any) -> AsyncIterator[Caller]:
+        """A client on the line, once it has been greeted."""
+        async with connect(self.door + query, **{"proxy": None, "max_size": None, **options}) as line:
+            caller = Caller(line)
+            await caller.until("session.created")
+            yield caller
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """One HTTP request."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.get(self.url + path, headers=headers)
+
+    async def conversations(self) -> int:
+        """How many the server says are going on."""
+        count: int = (await self.get("/readyz")).json()["conversations"]
+        return count
+
+    async def is_empty(self) -> None:
+        """Wait until nobody is talking any more."""
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.conversations():
+                await asyncio.sleep(0.01)
+
+
+class Caller:
+    """A client with a WebSocket. What it is told is held against the types of OpenAI's own library."""
+
+    def __init__(self, line: ClientConnection) -> None:
+        self.line = line
+        self.events: list[dict[str, Any]] = []
+
+    async def send(self, type_: str, **fields: Any) -> None:
+        """Say something."""
+        await self.line.send(json.dumps({"type": type_, **fields}))
+
+    async def says(self, *pieces: Pcm) -> None:
+        """Speak, in one append."""
+        await self.send("input_audio_buffer.append", audio=in_base64(np.concatenate(pieces)))
+
+    async def until(self, type_: str) -> dict[str, Any]:
+        """Hear everything up to the next event of that type, and that."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                self.events.append(check_event(str(await self.line.recv())))
+                if self.events[-1]["type"] == type_:
+                    return self.events[-1]
+
+    async def asks(self, *question: Pcm) -> str:
+        """Say something in one turn, and hear all of the answer. Its words."""
+        await self.says(*(question or QUESTION))
+        response = (await self.until("response.done"))["response"]
+        assert response["status"] == "completed", response["status_details"]
+        words: str = response["output"][0]["content"][0]["transcript"]
+        return words
+
+
+def in_base64(pcm: Pcm) -> str:
+    """Sound as events carry it."""
+    return base64.b64encode(Pcm16().encode(pcm)).decode()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return as soon as that is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from urllib.parse import urlsplit
+
+import pytest
+from structlog.testing import capture_logs
+
+from realtime.server.lag import PERIOD_S, LoopLag
+from tests.caller.server import fake_app, serving
+from tests.fakes import HandClock
+
+
+class Sluggish(HandClock):
+    """Every sleep takes longer than asked, by what the script says; then it never ends."""
+
+    def __init__(self, *late_s: float) -> None:
+        super().__init__()
+        self._script = list(late_s)
+        self.slept_out = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if not self._script:
+            self.slept_out.set()
+            await asyncio.Event().wait()
+        self._now_s += seconds + self._script.pop(0)
+
+
+async def test_late_awakenings_are_counted_and_the_worst_is_kept() -> None:
+    lag, clock = LoopLag(), Sluggish(0.0, 0.02, 0.06, 0.005)
+    watching = asyncio.create_task(lag.watch(clock))
+    await clock.slept_out.wait()
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    assert lag.describe() == {"worst_ms": 60.0, "over_10_ms": 2, "over_50_ms": 1}
+    assert clock.now_s() == pytest.approx(4 * PERIOD_S + 0.085)
+
+
+def test_a_long_block_is_logged() -> None:
+    with capture_logs() as logs:
+        LoopLag().note(0.099)
+        LoopLag().note(0.25)
+    assert logs == [{"event": "event loop was blocked", "for_ms": 250, "log_level": "warning"}]
+
+
+def test_the_health_page_shows_it() -> None:
+    app = fake_app()
+    app.state.server.lag.note(0.02)
+    with serving(app) as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        connection.request("GET", "/healthz")
+        shown = json.loads(connection.getresponse().read())
+        connection.close()
+    assert shown == {"status": "ok", "event_loop_lag": {"worst_ms": 20.0, "over_10_ms": 1, "over_50_ms": 0}}
