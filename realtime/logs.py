@@ -36,9 +36,13 @@ def set_up_logs(settings: LogSettings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
+    ours = logging.getLevelNamesMapping()[settings.level.upper()]
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.level.upper())
+    # At debug level libraries log what passes through them: a WebSocket's frames, the body of a request.
+    root.setLevel(max(ours, logging.INFO))
+    logging.getLogger("uvicorn").setLevel(max(ours, logging.WARNING))  # its comings and goings are in our log already
+    logging.getLogger("realtime").setLevel(ours)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -42,6 +42,10 @@ class ServerSettings(Strict):
         """Every setting but the keys."""
         yield from ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "api_keys")
 
+    def __repr__(self) -> str:
+        """So does this: settings may end up in a log or a traceback, keys may not."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
 
 class ConversationSettings(Strict):
     """How conversations go unless the client says otherwise."""
@@ -144,7 +148,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A variable's value as TOML would read it, `["a", "b"]` or `8000`; anything else is a string."""
+    """A list, a table or a quoted string as TOML has it; anything else as it stands, to become what the setting is."""
+    if not text.startswith(("[", "{", '"', "'")):
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

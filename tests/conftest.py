@@ -18,13 +18,14 @@ pytest_plugins = ["tests.live"]
 @pytest.fixture
 def server_logs() -> Iterator[None]:
     """Logs are made as the server makes them, and go where pytest wants them."""
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers, root.level
+    loggers = [logging.getLogger(name) for name in (None, "realtime", "uvicorn")]
+    levels, handlers, before = [logger.level for logger in loggers], loggers[0].handlers, structlog.get_config()
     set_up_logs(LogSettings())
-    root.handlers = handlers
+    loggers[0].handlers = handlers
     yield
-    root.handlers = handlers
-    root.setLevel(level)
+    loggers[0].handlers = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
     structlog.configure(**before)
 
 

@@ -43,9 +43,7 @@ class Told:
 class Dialogue:
     """A conversation for as long as the context lasts; leaving it hangs up."""
 
-    def __init__(
-        self, engines: Engines | None = None, *, audio_format: str = "audio/pcm", **settings: Any
-    ) -> None:
+    def __init__(self, engines: Engines | None = None, *, audio_format: str = "audio/pcm", **settings: Any) -> None:
         self.clock = HandClock()
         self.told: list[Told] = []
         self.reading = asyncio.Event()
@@ -53,8 +51,7 @@ class Dialogue:
         self.reading.set()
         self.gone = False
         """Set it, and what is sent to the client fails."""
-        self.ending: Ending | None = None
-        """How the conversation ended; None while it goes on."""
+        self._ending: Ending | None = None
         self.conductor = Conductor(
             engines or fake_engines(),
             ConversationSettings(**settings),
@@ -84,7 +81,7 @@ class Dialogue:
 
     async def _converse(self) -> None:
         async with aclosing(self._incoming()) as incoming:
-            self.ending = await self.conductor.converse(incoming, self._hear)
+            self._ending = await self.conductor.converse(incoming, self._hear)
 
     async def _incoming(self) -> AsyncGenerator[Incoming, None]:
         while (event := await self._said.get()) is not None:
@@ -144,6 +141,10 @@ class Dialogue:
         self._said.put_nowait(None)
 
     # --- what it was told ----------------------------------------------------------------------------------------
+
+    def ending(self) -> Ending | None:
+        """How the conversation ended; None while it goes on."""
+        return self._ending
 
     @property
     def events(self) -> list[dict[str, Any]]:

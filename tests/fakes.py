@@ -189,5 +189,3 @@ async def settle(rounds: int = 50) -> None:
     """Let every task go on until it waits for something that only the test can bring."""
     for _ in range(rounds):
         await asyncio.sleep(0)
-
-

@@ -219,7 +219,11 @@ async def test_empty_transcript() -> None:
     ("failure", "code", "message"),
     [
         (EngineFailed("The ears are out of memory."), "engine_failed", "The ears are out of memory."),
-        (ZeroDivisionError("Ada said 0"), "server_error", "The transcription failed because of an error in the server."),
+        (
+            ZeroDivisionError("Ada said 0"),
+            "server_error",
+            "The transcription failed because of an error in the server.",
+        ),
     ],
 )
 async def test_transcription_failure(failure: Exception, code: str, message: str) -> None:
@@ -282,7 +286,7 @@ async def test_hang_up_mid_reply() -> None:
         told = len(client.events)
         client.hang_up()
         await client.goes_on()
-        assert (client.ending, client.running.done(), chat.stopped) == ("hung up", True, 1)
+        assert (client.ending(), client.running.done(), chat.stopped) == ("hung up", True, 1)
         assert len(client.events) == told
 
 
@@ -311,11 +315,11 @@ async def test_drain_while_speaking() -> None:
         await client.says(*QUESTION)
         await client.conductor.drain()
         await client.goes_on(0.2)
-        assert client.ending is None
+        assert client.ending() is None
         await client.asks("response.create")
         assert client.last("error")["error"]["code"] == "server_shutting_down"
         await client.goes_on(5)
-        assert client.ending == "drained"
+        assert client.ending() == "drained"
         assert (client.response["status"], client.words(client.response["id"])) == ("completed", "Let me finish this.")
         assert len(chat.prompts) == 1
 

@@ -201,7 +201,7 @@ async def test_a_client_that_is_gone_ends_the_conversation() -> None:
         for _ in range(3 * INBOX_LIMIT):
             client.send("input_audio_buffer.clear")
         await settle()
-        assert (client.ending, client.running.done(), chat.stopped) == ("hung up", True, 1)
+        assert (client.ending(), client.running.done(), chat.stopped) == ("hung up", True, 1)
 
 
 async def test_cancelling_a_conversation_ends_everything_in_it() -> None:
@@ -226,7 +226,7 @@ async def test_draining_an_idle_conversation_ends_it_at_once() -> None:
         await client.says(voice(500))
         await client.conductor.drain()
         await settle()
-        assert client.ending == "drained"
+        assert client.ending() == "drained"
 
 
 async def test_a_turn_that_waits_for_its_words_is_answered_before_a_drain_is_over() -> None:
@@ -236,11 +236,11 @@ async def test_a_turn_that_waits_for_its_words_is_answered_before_a_drain_is_ove
         await client.says(*QUESTION)
         await client.conductor.drain()
         await settle()
-        assert client.ending is None
+        assert client.ending() is None
         assert transcriber.gate
         transcriber.gate.set()
         await client.goes_on(5)
-        assert client.ending == "drained"
+        assert client.ending() == "drained"
         assert client.words(client.response["id"]) == "Paris. It lies on the Seine."
 
 
@@ -250,7 +250,7 @@ async def test_a_barge_in_while_draining_is_the_end() -> None:
         await client.says(*QUESTION)
         await client.conductor.drain()
         await client.says(voice(128))
-        assert client.ending == "drained"
+        assert client.ending() == "drained"
         assert client.response["status"] == "cancelled"
         assert len(client.all("response.created")) == 1
 
@@ -282,4 +282,4 @@ async def test_a_transcription_that_fails_as_it_is_stopped_does_not_keep_the_con
         client.gone = True
         client.reading.set()
         await settle()
-        assert (client.ending, client.running.done()) == ("hung up", True)
+        assert (client.ending(), client.running.done()) == ("hung up", True)

@@ -6,6 +6,7 @@ are those of `caller.turn`: milliseconds from the last voiced sample to each sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice, pairwise
 
@@ -20,6 +21,7 @@ from realtime.caller.clip import make_clip
 from realtime.caller.errors import LineLost, NoAnswer
 from realtime.caller.line import dial
 from realtime.caller.turn import STAGES, Stage
+from realtime.pipeline.clock import Clock
 from realtime.structs import Frozen
 
 
@@ -64,6 +66,7 @@ async def measure(
     key: str | None = None,
     model: str | None = None,
     tell: Callable[[Asked], None],
+    clock: Clock | None = None,
 ) -> list[Asked]:
     """Ask `turns` questions, one after another, starting again when all were asked; `tell` hears of each.
 
@@ -71,18 +74,18 @@ async def measure(
     """
     results: list[Asked] = []
     for question in islice(cycle(questions), turns):
-        results.append(await _ask(url, question, key, model))
+        results.append(await _ask(url, question, key, model, clock))
         tell(results[-1])
     if not any(asked.answered for asked in results):
         raise BenchFailed(f"no question was answered: {results[-1].problem or results[-1].status}")
     return results
 
 
-async def _ask(url: str, question: Question, key: str | None, model: str | None) -> Asked:
+async def _ask(url: str, question: Question, key: str | None, model: str | None, clock: Clock | None) -> Asked:
     async with dial(url, key=key, model=model) as line:
         await line.configure(SESSION)
         try:
-            conversation = await ask(line, make_clip(question.audio))
+            conversation = await ask(line, make_clip(question.audio), clock=clock)
         except (NoAnswer, LineLost) as failure:
             return Asked(question=question.name, text=question.text, problem=str(failure))
     last = conversation.turns[-1]
@@ -107,7 +110,7 @@ def spreads(results: Sequence[Asked]) -> dict[Stage, Spread]:
     for stage in STAGES:
         times = [asked.latencies_ms[stage] for asked in results if stage in asked.latencies_ms]
         if times:
-            p50, p95 = np.percentile(times, (50, 95))
+            p50, p95 = map(float, np.percentile(times, (50, 95)))
             found[stage] = Spread(turns=len(times), p50_ms=p50, p95_ms=p95, worst_ms=max(times))
     return found
 
@@ -115,7 +118,7 @@ def spreads(results: Sequence[Asked]) -> dict[Stage, Spread]:
 def turn_grid(results: Sequence[Asked]) -> Grid:
     """A row for each turn."""
     rows = [
-        [asked.text, *(_ms(asked.latencies_ms.get(stage)) for stage in STAGES), f"{asked.answer_ms / 1000:.1f}"]
+        [asked.question, *(_ms(asked.latencies_ms.get(stage)) for stage in STAGES), f"{asked.answer_ms / 1000:.1f}"]
         for asked in results
     ]
     return Grid("Each turn, ms after the last voiced sample", ("question", *STAGES, "answer, s"), rows)
@@ -136,6 +139,7 @@ def remarks(results: Sequence[Asked]) -> list[str]:
     """What the reader of the figures must know about this run."""
     silent = [asked for asked in results if not asked.answered]
     cut = [asked for asked in results if asked.turns > 1]
+    misheard = [asked for asked in results if asked.heard and _words(asked.heard) != _words(asked.text)]
     late = [asked.slip_ms for asked in results if asked.slip_ms > SLIP_LIMIT_MS]
     stuttered = [asked for asked in results if asked.gaps_ms]
     said = []
@@ -143,6 +147,8 @@ def remarks(results: Sequence[Asked]) -> list[str]:
         said.append(f"{len(silent)} of {len(results)} turns had no spoken answer: {silent[0].problem or 'no words'}")
     if cut:
         said.append(f"{len(cut)} questions were taken for finished in one of their pauses")
+    if misheard:
+        said.append(f"{len(misheard)} questions were misheard: {'; '.join(asked.heard for asked in misheard)}")
     if stuttered:
         said.append(f"{len(stuttered)} answers had gaps, {sum(asked.gaps_ms for asked in stuttered)} ms together")
     if late:
@@ -158,6 +164,10 @@ def _step(results: Sequence[Asked], stage: Stage) -> float | None:
         if before in asked.latencies_ms and stage in asked.latencies_ms
     ]
     return float(np.median(steps)) if steps else None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _ms(value: float | None) -> str:

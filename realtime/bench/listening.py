@@ -75,6 +75,7 @@ def phase_grid(phases: list[Phase]) -> Grid:
             f"{phase.cpu_ms_per_s:.1f}",
             f"{phase.rss_mib:.1f}",
             f"{phase.lag['worst_ms']:.0f}",
+            f"{phase.lag['worst_own_ms']:.0f}",
             f"{phase.lag['over_10_ms']:.0f}",
             f"{phase.lag['over_50_ms']:.0f}",
             str(phase.false_starts),
@@ -86,7 +87,8 @@ def phase_grid(phases: list[Phase]) -> Grid:
         "CPU-ms per s",
         "RSS, MiB",
         "loop late, worst ms",
-        "over 10 ms",
+        "by its own work",
+        "times over 10 ms",
         "over 50 ms",
         "false starts",
     )

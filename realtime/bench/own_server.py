@@ -114,5 +114,6 @@ def _free_port() -> int:
 
 def _last_words(output: IO[bytes]) -> str:
     output.seek(0)
-    lines = output.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    # A traceback of several exceptions ends in a frame drawn around them.
+    lines = [line.strip(" |+-") for line in output.read().decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "it said nothing")

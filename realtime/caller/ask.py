@@ -56,6 +56,14 @@ class Patience:
     for_more_ms: int = 1_500
     """Before a turn is taken for the last one: a server may end one in a pause of the clip, and begin another."""
 
+    def is_over(self, notebook: Notebook, waited_ms: int, now_s: float) -> bool:
+        """Whether the call is, `waited_ms` after the last voiced sample. Raises `NoAnswer` when patience is out."""
+        if not notebook.turns and waited_ms > self.to_be_heard_ms:
+            raise NoAnswer("the server heard nobody speak")
+        if waited_ms > self.for_an_answer_ms:
+            raise NoAnswer(f"no complete answer came within {self.for_an_answer_ms / 1000:g} s")
+        return waited_ms > self.for_more_ms and not notebook.hearing and notebook.answered(now_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -115,22 +123,17 @@ class _Mouth:
         for piece in _pieces(self._clip):
             self.sent_at_s.append(await self._say(piece))
         silence = append(bytes(2 * PIECE_SAMPLES))
-        while not self._over(notebook, patience, await self._say(silence)):
-            continue
+        over = False
+        while not over:
+            now_s = await self._say(silence)
+            waited = self._line.sent_samples - self.clip_start - self._clip.voice_end
+            over = patience.is_over(notebook, samples_to_ms(waited, RATE_HZ), now_s)
 
     async def _say(self, piece: str) -> float:
         now_s = await self.pulse.beat()
         self._line.sent_samples += PIECE_SAMPLES
         await self._line.send(piece)
         return now_s
-
-    def _over(self, notebook: Notebook, patience: Patience, now_s: float) -> bool:
-        waited_ms = samples_to_ms(self._line.sent_samples - self.clip_start - self._clip.voice_end, RATE_HZ)
-        if not notebook.turns and waited_ms > patience.to_be_heard_ms:
-            raise NoAnswer("the server heard nobody speak")
-        if waited_ms > patience.for_an_answer_ms:
-            raise NoAnswer(f"no complete answer came within {patience.for_an_answer_ms / 1000:g} s")
-        return waited_ms > patience.for_more_ms and not notebook.hearing and notebook.answered(now_s)
 
 
 def _pieces(clip: Clip) -> list[str]:

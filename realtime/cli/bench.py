@@ -127,6 +127,7 @@ def _write(out: Path | None, results: dict[str, Any]) -> None:
     if out is None:
         return
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     except OSError as problem:
         raise BenchFailed(f"cannot write {out}: {problem.strerror}") from problem

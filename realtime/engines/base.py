@@ -168,11 +168,14 @@ class ToolCallPart:
     arguments: str = ""
 
 
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """How the answer ended; always the last part."""
 
-    reason: Literal["stop", "length", "tool_calls", "content_filter"]
+    reason: FinishReason
     prompt_tokens: int = 0
     cached_tokens: int = 0
     """Of the prompt's tokens, those that were not evaluated again."""

@@ -16,11 +16,12 @@ import msgspec
 
 from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, UnknownEngine
+from realtime.structs import Strict
 
 Kind = Literal["detector", "transcriber", "chat", "synthesizer"]
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Options(Strict):
     """Base of every engine's options: typed, and unknown names are refused."""
 
 
@@ -38,6 +39,11 @@ class Workshop:
     """Threads one inference may use inside a library (ONNX intra-op, CTranslate2, llama.cpp)."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The engine's own table of the configuration file."""
+
+    def find_model(self, name: str) -> Path:
+        """Where model `name` lies: a file or folder of the operator's own by its absolute path, any other by name."""
+        path = Path(name).expanduser()
+        return path if path.is_absolute() and path.exists() else self.model_path(name)
 
     def read_options(self, into: type[OptionsT], engine: str) -> OptionsT:
         """`options` as the engine's own struct; a wrong or unknown one is a `BadConfiguration` that names it."""

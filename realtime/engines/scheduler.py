@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from realtime.engines.base import Urgency
-from realtime.errors import EngineBusy
+from realtime.errors import EngineBusy, EngineFailed
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ class Scheduler:
 
     def __init__(self, workers: int, waiting_limit: int = 256) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self.workers = workers
+        """Steps that may run at once."""
         self._idle = workers
         self._waiting_limit = waiting_limit
         self._waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = []
@@ -43,14 +45,22 @@ class Scheduler:
         Cancelling while it waits withdraws it; cancelling while it runs abandons the result, and the thread is free
         again when the step is over.
         """
+        return await asyncio.shield(await self.start(work, urgency))
+
+    async def start(self, work: Callable[[], T], urgency: Urgency) -> asyncio.Future[T]:
+        """Have `work()` called on a worker thread; returns when it begins, with the future of what it returns.
+
+        Cancelling while it waits withdraws it. What has begun runs to its end: the future is for waiting, not for
+        cancelling, and work that is to stop earlier must be told by a way of its own.
+        """
         await self._take_turn(urgency)
         try:
             running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except BaseException:
+        except RuntimeError as closed:
             self._free()
-            raise
+            raise EngineFailed("the engines are closed") from closed
         running.add_done_callback(self._finished)
-        return await asyncio.shield(running)
+        return running
 
     async def steps(self, steps: Iterator[T], urgency: Urgency) -> AsyncGenerator[T, None]:
         """The items of a blocking iterator, one turn on a thread each, so that a cancel lands between two of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from realtime.server.websocket import realtime
 
 def create_app(state: State) -> Starlette:
     """The server as an ASGI application. Its engines are whatever `state` holds when a client comes."""
+    mimetypes.init()  # reads the machine's tables; left alone, it would do so at the first request for the page
     routes: list[BaseRoute] = [
         WebSocketRoute("/v1/realtime", realtime),
         Route("/v1/models", list_models),

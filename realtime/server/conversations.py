@@ -57,8 +57,9 @@ class Conversations:
         self.draining = True
         try:
             async with asyncio.timeout(within_s), asyncio.TaskGroup() as tasks:
-                for conductor in self._going_on:
-                    tasks.create_task(conductor.drain())
+                telling = [tasks.create_task(conductor.drain()) for conductor in self._going_on]
                 await self._all_over.wait()
+                for told in telling:
+                    told.cancel()  # one that was over before it could listen never will
         except TimeoutError:
             return

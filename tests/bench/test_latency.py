@@ -10,13 +10,21 @@ from realtime.bench.questions import Question
 from realtime.caller.errors import Unreachable
 from realtime.caller.turn import STAGES
 from realtime.errors import EngineFailed
+from tests.caller.clocks import Hurried
 from tests.caller.server import fake_app, serving
 from tests.fakes import FakeChat, FakeTranscriber, fake_engines, quiet, voice
 
 
-def asked(*times_ms: float, question: str = "q", turns: int = 1, gaps_ms: int = 0, slip_ms: float = 0) -> Asked:
-    latencies = dict(zip(STAGES, times_ms, strict=False))
-    return Asked(question=question, text="Well?", latencies_ms=latencies, turns=turns, gaps_ms=gaps_ms, slip_ms=slip_ms)
+def asked(*times_ms: float, heard: str = "well", turns: int = 1, gaps_ms: int = 0, slip_ms: float = 0) -> Asked:
+    return Asked(
+        question="q",
+        text="Well?",
+        heard=heard,
+        latencies_ms=dict(zip(STAGES, times_ms, strict=False)),
+        turns=turns,
+        gaps_ms=gaps_ms,
+        slip_ms=slip_ms,
+    )
 
 
 def question(name: str) -> Question:
@@ -45,14 +53,16 @@ def test_the_tables_say_what_each_stage_adds() -> None:
         ["first audio", "820", "838", "840", "155"],
         ["done", "2000", "2000", "2000", "1200"],
     ]
-    assert turn_grid(results).rows[1] == ["Well?", "520", "640", "680", "840", "–", "0.0"]
+    assert turn_grid(results).rows[1] == ["q", "520", "640", "680", "840", "–", "0.0"]
 
 
 def test_a_reader_is_told_what_was_wrong_with_a_run() -> None:
     assert remarks([asked(500, 600, 700, 800)]) == []
-    assert remarks([asked(500), asked(1, 2, 3, 4, turns=2), asked(1, 2, 3, 4, gaps_ms=30, slip_ms=45)]) == [
+    wrong = [asked(500), asked(1, 2, 3, 4, turns=2, heard="Bell!"), asked(1, 2, 3, 4, gaps_ms=30, slip_ms=45)]
+    assert remarks(wrong) == [
         "1 of 3 turns had no spoken answer: no words",
         "1 questions were taken for finished in one of their pauses",
+        "1 questions were misheard: Bell!",
         "1 answers had gaps, 30 ms together",
         "the caller itself was late in 1 turns, by up to 45 ms: they are doubtful",
     ]
@@ -62,7 +72,7 @@ async def test_questions_are_asked_round_and_round() -> None:
     told: list[Asked] = []
     engines = fake_engines(transcriber=FakeTranscriber(["One?", "Two?", "One again?"]))
     with serving(fake_app(engines)) as url:
-        results = await measure(url, [question("one"), question("two")], 3, tell=told.append)
+        results = await measure(url, [question("one"), question("two")], 3, tell=told.append, clock=Hurried())
     assert told == results
     assert [(each.question, each.heard) for each in results] == [
         ("one", "One?"),
@@ -76,16 +86,16 @@ async def test_questions_are_asked_round_and_round() -> None:
 async def test_a_turn_without_an_answer_is_a_result_among_others() -> None:
     engines = fake_engines(chat=FakeChat([EngineFailed("the model is ill"), "Well."]))
     with serving(fake_app(engines)) as url:
-        failed, answered = await measure(url, [question("one")], 2, tell=lambda _: None)
+        failed, answered = await measure(url, [question("one")], 2, tell=lambda _: None, clock=Hurried())
     assert (failed.status, failed.problem, failed.answered) == ("failed", "the model is ill", False)
     assert answered.answered
 
 
 async def test_no_answer_at_all_is_no_measurement() -> None:
     engines = fake_engines(chat=FakeChat([EngineFailed("the model is ill")]))
-    with serving(fake_app(engines)) as url:
-        with pytest.raises(BenchFailed, match="no question was answered: the model is ill"):
-            await measure(url, [question("one")], 1, tell=lambda _: None)
+    why = "no question was answered: the model is ill"
+    with serving(fake_app(engines)) as url, pytest.raises(BenchFailed, match=why):
+        await measure(url, [question("one")], 1, tell=lambda _: None, clock=Hurried())
 
 
 async def test_a_server_that_is_not_there_is_said_so() -> None:

@@ -6,7 +6,7 @@ from realtime.bench.listening import cost, cost_grid, growth, phase_grid, remark
 from realtime.bench.process import Reading, cpu_ms_per_s
 from realtime.bench.room import Phase
 
-LAG = {"worst_ms": 12.0, "over_10_ms": 1, "over_50_ms": 0}
+LAG = {"worst_ms": 12.0, "worst_own_ms": 3.4, "over_10_ms": 1, "over_50_ms": 0}
 
 
 def phase(conversations: int, cpu_s: list[float], rss_mib: list[float], slip_ms: float = 0) -> Phase:
@@ -45,8 +45,8 @@ def test_the_end_of_a_phase_is_compared_with_its_beginning() -> None:
 
 def test_the_tables() -> None:
     assert phase_grid([IDLE, ONE]).rows == [
-        ["0", "2.0", "500.0", "12", "1", "0", "0"],
-        ["1", "6.0", "501.0", "12", "1", "0", "0"],
+        ["0", "2.0", "500.0", "12", "3", "1", "0", "0"],
+        ["1", "6.0", "501.0", "12", "3", "1", "0", "0"],
     ]
     assert [row[1] for row in cost_grid([IDLE, ONE, MANY]).rows] == ["9.73", "1.10", "2.0", "100.0", "110.0", "2.00"]
 

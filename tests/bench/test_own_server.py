@@ -32,8 +32,9 @@ async def test_a_server_is_started_called_and_stopped() -> None:
 
 
 async def test_a_server_that_does_not_start_leaves_its_last_words() -> None:
-    program = (sys.executable, "-c", "print('one'); raise SystemExit('the model is missing')")
-    with pytest.raises(BenchFailed, match="the server did not start: the model is missing"):
+    group = "ExceptionGroup('several', [ValueError('the model is missing')])"
+    program = (sys.executable, "-c", f"print('hello'); raise {group}")
+    with pytest.raises(BenchFailed, match="the server did not start: ValueError: the model is missing"):
         async with own_server(os.environ, program):
             pass
 
@@ -60,10 +61,10 @@ async def test_a_room_of_open_microphones_is_listened_to() -> None:
         empty = await room.listen(0, 0.1, settle_s=0.1)
         full = await room.listen(3, 0.5, settle_s=0.3)
     assert (empty.conversations, full.conversations) == (0, 3)
-    assert full.readings[-1].cpu_s > full.readings[0].cpu_s > empty.readings[0].cpu_s
+    assert full.readings[-1].cpu_s >= full.readings[0].cpu_s >= empty.readings[0].cpu_s > 0
     assert full.rss_mib > 1
     assert full.false_starts == 0
-    assert set(full.lag) == {"worst_ms", "over_10_ms", "over_50_ms"}
+    assert set(full.lag) == {"worst_ms", "worst_own_ms", "over_10_ms", "over_50_ms"}
 
 
 def test_a_process_that_reads_itself_has_used_something() -> None:

@@ -12,8 +12,9 @@ from realtime.audio import Audio
 from realtime.caller.ask import SESSION, Patience, ask
 from realtime.caller.clip import RATE_HZ, Clip, make_clip
 from realtime.caller.errors import LineLost, NoAnswer, NotAnEvent, Refused
-from realtime.caller.events import Event
+from realtime.caller.events import Event, Response
 from realtime.caller.line import dial
+from realtime.caller.notebook import Notebook
 from realtime.caller.turn import STAGES
 from realtime.errors import EngineFailed
 from tests.caller.clocks import Hurried
@@ -126,6 +127,20 @@ async def test_cancelling_leaves_the_line_open() -> None:
                 await asking
             [turn] = (await ask(line, said(400), clock=Hurried())).turns
     assert turn.status == "completed"
+
+
+def test_a_caller_waits_for_more_before_it_hangs_up() -> None:
+    """The server may end a turn in a pause of the clip and answer it before it notices that the voice goes on."""
+    notebook = Notebook()
+    for event in (
+        Event(type="input_audio_buffer.speech_started", item_id="a"),
+        Event(type="input_audio_buffer.speech_stopped", item_id="a"),
+        Event(type="response.created", response=Response(id="r")),
+        Event(type="response.done", response=Response(id="r")),
+    ):
+        notebook.note(event, 1.0)
+    patience = Patience(for_more_ms=1500)
+    assert [patience.is_over(notebook, waited_ms, 1.0) for waited_ms in (0, 1500, 1501)] == [False, False, True]
 
 
 async def break_off(websocket: WebSocket) -> None:

@@ -94,7 +94,8 @@ def test_a_turn_is_timed_from_the_append_that_held_the_last_voiced_sample() -> N
 
 def test_positions_count_from_the_beginning_of_the_session() -> None:
     """The second clip of a call: the server's milliseconds began long before it."""
-    [turn] = turns_of([(100.3, started("a")), (101.0, stopped("a", 61_000))], question(), clip_start_ms=60_000)
+    log = [(100.3, started("a")), (101.0, stopped("a", 61_000))]
+    [turn] = turns_of(log, question(1000), clip_start_ms=60_000)
     assert turn.last_voiced_s == pytest.approx(100.48)
 
 
@@ -153,6 +154,19 @@ def test_sound_that_comes_late_is_a_gap() -> None:
     [turn] = turns_of(log, question())
     assert turn.gaps_ms == 250
     assert turn.answer.duration_ms == pytest.approx(450)
+
+
+def test_a_turn_that_got_no_response_does_not_take_the_next_ones() -> None:
+    log = [
+        (100.3, started("a")),
+        (101.0, stopped("a", 1000)),
+        (101.6, started("b")),
+        (102.3, stopped("b", 2300)),
+        (102.4, created("r")),
+        (102.5, done("r")),
+    ]
+    first, second = turns_of(log, question(1000))
+    assert (first.status, second.status) == ("", "completed")
 
 
 def test_failures_say_why() -> None:

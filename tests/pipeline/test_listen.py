@@ -155,6 +155,14 @@ def test_the_longest_turn_is_cut_and_what_follows_is_the_next() -> None:
     assert np.array_equal(np.concatenate([*hearing.turns, hearing.listener.take(no_tail)]), said)
 
 
+def test_an_end_is_told_once_whether_or_not_its_audio_is_taken() -> None:
+    """Nobody need take a turn for the next to be found."""
+    listener = Listener(FakeDetector(), max_turn_ms=960)
+    listener.tune(KNOBS)
+    told = list(listener.push(sound(100 * WINDOW)))
+    assert [type(boundary) for boundary in told] == [Began, Ended] * 25 + [Began] * (len(told) % 2)
+
+
 def test_padding_counts_for_the_length_of_a_turn() -> None:
     """The audio that is transcribed is never longer than asked for, by more than a window."""
     hearing = Hearing(Knobs(prefix_ms=640), max_turn_ms=1280)

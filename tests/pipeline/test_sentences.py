@@ -30,6 +30,8 @@ async def split(text: str) -> list[str]:
         "He lives in the U.S. now.|It is 9 a.m. there.",
         "(Prof. Plum) did it.|“St. James” did not.",
         "It is I.|You know me.",
+        # Only a full stop can belong to its word.
+        "Was it plan B?|No, plan A!|Say “etc.”|Or St!|Now.",
         # A number can end a sentence, and begin a point of a list.
         "It was 1999.|Then came 2000.",
         "1. Take it.|2. Eat it.",

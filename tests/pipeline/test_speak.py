@@ -83,6 +83,12 @@ async def test_each_word_is_in_the_piece_in_which_it_begins() -> None:
     assert [piece.text for piece in said] == ["one", " two", "", " six", "", " ten", "", ""]
 
 
+async def test_a_word_that_begins_where_a_piece_ends_is_in_the_next() -> None:
+    """Four letters of eight, at 25 ms a letter: after 100 ms exactly."""
+    said = await collect(speak(stream(["abcd efg"]), FakeSynthesizer(ms_per_letter=25), PLAIN, 24_000))
+    assert [piece.text for piece in said] == ["abcd", " efg"]
+
+
 async def test_a_sentence_is_spoken_before_the_next_is_asked_for() -> None:
     """The listener need not wait for the end of the answer."""
     asked: list[str] = []

@@ -107,6 +107,7 @@ def test_a_wrong_choice_for_a_response_is_named(
         {"max_output_tokens": 4096},
         {"max_output_tokens": "inf"},
         {"metadata": {f"{index:064}": "x" * 512 for index in range(16)}},
+        {"tool_choice": "auto"},
         {"tool_choice": "none", "parallel_tool_calls": False},
         {"audio": {}},
         {"audio": {"output": {}}},

@@ -165,12 +165,21 @@ def test_a_turn_ended_by_hand_ends_where_the_audio_ends(name: str, client: Clien
 
 
 def test_positions_go_on_when_the_format_changes_in_the_middle(client: Client) -> None:
-    client.append(bytes(48 * 200 + 1))
+    client.append(bytes(48 * 200))
     client.tune(format={"type": "audio/pcmu"})
-    client.append(bytes(8 * 200 + 4))
+    client.append(bytes(8 * 200))
     client.begin_speech()
     told = client.send("input_audio_buffer.commit")
     assert told.event("input_audio_buffer.speech_stopped")["audio_end_ms"] == 400
+
+
+def test_half_a_sample_of_one_format_is_no_sample_of_the_next(client: Client) -> None:
+    client.append(bytes(48 * 200 + 1))
+    client.tune(format={"type": "audio/pcmu"})
+    client.append(bytes(8 * 200 - 1))
+    client.begin_speech()
+    told = client.send("input_audio_buffer.commit")
+    assert told.event("input_audio_buffer.speech_stopped")["audio_end_ms"] == 399
 
 
 def test_a_sample_cut_in_two_is_whole_again_whatever_else_of_the_input_changes_between(push_to_talk: Client) -> None:

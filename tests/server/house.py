@@ -7,7 +7,7 @@ import base64
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -82,8 +82,8 @@ class House:
         """SIGTERM, and wait until the server has come to its end."""
         if not self.running.done():
             signal.raise_signal(signal.SIGTERM)
-        async with asyncio.timeout(PATIENCE_S):
-            await self.running
+        await asyncio.wait([self.running], timeout=PATIENCE_S)
+        self.running.result()
 
     @property
     def ready(self) -> bool:
@@ -104,7 +104,9 @@ class House:
     @asynccontextmanager
     async def call(self, query: str = "", **options: Any) -> AsyncIterator[Caller]:
         """A client on the line, once it has been greeted."""
-        async with connect(self.door + query, **{"proxy": None, "max_size": None, **options}) as line:
+        async with connect(
+            self.door + query, **{"proxy": None, "max_size": None, "max_queue": None, **options}
+        ) as line:
             caller = Caller(line)
             await caller.until("session.created")
             yield caller
@@ -114,16 +116,13 @@ class House:
         async with httpx.AsyncClient(trust_env=False) as client:
             return await client.get(self.url + path, headers=headers)
 
-    async def conversations(self) -> int:
-        """How many the server says are going on."""
-        count: int = (await self.get("/readyz")).json()["conversations"]
-        return count
+    async def holds(self, count: int) -> None:
+        """Wait until so many conversations are going on."""
 
-    async def is_empty(self) -> None:
-        """Wait until nobody is talking any more."""
-        async with asyncio.timeout(PATIENCE_S):
-            while await self.conversations():
-                await asyncio.sleep(0.01)
+        async def so_many() -> bool:
+            return bool((await self.get("/readyz")).json()["conversations"] == count)
+
+        await until(so_many)
 
 
 class Caller:
@@ -149,6 +148,13 @@ class Caller:
                 if self.events[-1]["type"] == type_:
                     return self.events[-1]
 
+    async def is_closed(self) -> int:
+        """Wait for the end. The code with which the server brings it about."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.line.wait_closed()
+        assert self.line.close_code
+        return self.line.close_code
+
     async def asks(self, *question: Pcm) -> str:
         """Say something in one turn, and hear all of the answer. Its words."""
         await self.says(*(question or QUESTION))
@@ -163,10 +169,13 @@ def in_base64(pcm: Pcm) -> str:
     return base64.b64encode(Pcm16().encode(pcm)).decode()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Return as soon as that is so."""
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Return as soon as that is so. For what another task or thread brings about without telling."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():
+        while True:
+            answer = condition()
+            if answer if isinstance(answer, bool) else await answer:
+                return
             await asyncio.sleep(0.01)
 
 
