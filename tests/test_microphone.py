@@ -231,16 +231,19 @@ def test_half_a_sample_of_the_old_format_is_no_part_of_the_new_one() -> None:
 
 
 def test_other_settings_do_not_disturb_the_sound() -> None:
-    """A turn goes on while its knobs are turned."""
+    """A turn goes on while its knobs are turned, though it is between two bytes of a sample."""
     client, said = Client(PcmFormat()), encode(PcmFormat(), tone(320, 24_000))
-    client.append(said[:-1])
+    client.append(said[:5001])
     client.detection = msgspec.structs.replace(VAD, silence_duration_ms=384)
     client.tune(PcmFormat())
-    client.append(said[-1:])
+    client.append(said[5001:])
     client.says(quiet(352, 24_000))
     assert client.times_ms == [0]
     client.says(quiet(64, 24_000))
     assert client.times_ms == [0, 320 + 384]
+    undisturbed = Client(PcmFormat(), detection=client.detection)
+    undisturbed.says(tone(320, 24_000), quiet(416, 24_000))
+    _assert_same(client.turns, undisturbed.turns)
 
 
 @any_format

@@ -10,6 +10,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.engines.opening import ModelPath, open_engines
@@ -94,6 +95,11 @@ class _Server(uvicorn.Server):
 
 class _Connection(WebSocketsSansIOProtocol):
     """Uvicorn's, but who does not read cannot keep the connection when the conversation is over."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send what the application says. Uvicorn takes an answer that refuses the handshake for none at all."""
+        await super().send(message)
+        self.handshake_complete = self.handshake_complete or self.close_sent
 
     async def run_asgi(self) -> None:
         """Run the application for this connection, and close it."""

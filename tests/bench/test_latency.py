@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 import pytest
+from starlette.websockets import WebSocket
 
 from realtime.audio import Audio
 from realtime.bench.errors import BenchFailed
@@ -11,7 +14,7 @@ from realtime.caller.errors import Unreachable
 from realtime.caller.turn import STAGES
 from realtime.errors import EngineFailed
 from tests.caller.clocks import Hurried
-from tests.caller.server import fake_app, serving
+from tests.caller.server import fake_app, scripted_app, serving
 from tests.fakes import FakeChat, FakeTranscriber, fake_engines, quiet, voice
 
 
@@ -25,6 +28,16 @@ def asked(*times_ms: float, heard: str = "well", turns: int = 1, gaps_ms: int = 
         gaps_ms=gaps_ms,
         slip_ms=slip_ms,
     )
+
+
+ANSWER = (
+    {"type": "input_audio_buffer.speech_started", "item_id": "a", "audio_start_ms": 0},
+    {"type": "input_audio_buffer.speech_stopped", "item_id": "a", "audio_end_ms": 400},
+    {"type": "response.created", "response": {"id": "r", "status": "in_progress"}},
+    {"type": "response.output_audio_transcript.delta", "response_id": "r", "delta": "Hello."},
+    {"type": "response.output_audio.delta", "response_id": "r", "delta": "AAAA"},
+    {"type": "response.done", "response": {"id": "r", "status": "completed"}},
+)
 
 
 def question(name: str) -> Question:
@@ -89,6 +102,24 @@ async def test_a_turn_without_an_answer_is_a_result_among_others() -> None:
         failed, answered = await measure(url, [question("one")], 2, tell=lambda _: None, clock=Hurried())
     assert (failed.status, failed.problem, failed.answered) == ("failed", "the model is ill", False)
     assert answered.answered
+
+
+async def test_a_line_that_breaks_is_a_result_too() -> None:
+    calls = count()
+
+    async def hang_up_once(websocket: WebSocket) -> None:
+        await websocket.send_json({"type": "session.updated"})
+        if next(calls) == 0:
+            return await websocket.close(1011)
+        for event in ANSWER:
+            await websocket.send_json(event)
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            continue
+
+    with serving(scripted_app(hang_up_once)) as url:
+        broken, answered = await measure(url, [question("one")], 2, tell=lambda _: None, clock=Hurried())
+    assert "the connection was lost" in broken.problem
+    assert answered.said == "Hello."
 
 
 async def test_no_answer_at_all_is_no_measurement() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+import realtime.bench.own_server as own_server_module
 from realtime.bench.errors import BenchFailed
 from realtime.bench.own_server import OwnServer, own_server
 from realtime.bench.process import ProcessMeter
@@ -18,6 +19,18 @@ from realtime.caller.line import dial
 from realtime.codecs import find_codec
 from realtime.protocol import wire
 from realtime.protocol.client_events import AudioAppend
+
+_SERVE_FOR_EVER = """
+import http.server, sys
+
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+http.server.HTTPServer((sys.argv[2], int(sys.argv[4])), Ready).serve_forever()
+"""
 
 FAKE = (sys.executable, "-m", "tests.bench.fake_server")
 
@@ -37,6 +50,22 @@ async def test_a_server_that_does_not_start_leaves_its_last_words() -> None:
     with pytest.raises(BenchFailed, match="the server did not start: ValueError: the model is missing"):
         async with own_server(os.environ, program):
             pass
+
+
+async def test_a_server_that_never_gets_ready_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_server_module, "START_TIMEOUT_S", 0.3)
+    program = (sys.executable, "-c", "import time; time.sleep(60)")
+    with pytest.raises(BenchFailed, match=r"was not ready after 0\.3 s: it said nothing"):
+        async with own_server(os.environ, program):
+            pass
+
+
+async def test_a_server_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_server_module, "STOP_TIMEOUT_S", 0.3)
+    stubborn = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {_SERVE_FOR_EVER}"
+    async with own_server(os.environ, (sys.executable, "-c", stubborn)) as server:
+        pass
+    assert not psutil.pid_exists(server.pid)
 
 
 async def test_cancelling_stops_the_server() -> None:

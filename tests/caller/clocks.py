@@ -1,4 +1,7 @@
-"""A clock in a hurry: what takes a caller seconds takes a test milliseconds, over a real socket."""
+"""A clock in a hurry: what takes a caller seconds takes a test a part of them, over a real socket.
+
+Not in too great a hurry: a caller's patience runs out by the same clock, and a busy machine is slow.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from dataclasses import dataclass
 class Hurried:
     """The event loop's clock, `times` as fast."""
 
-    times: float = 20.0
+    times: float = 5.0
 
     def now_s(self) -> float:
         return asyncio.get_running_loop().time() * self.times

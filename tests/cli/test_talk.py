@@ -66,7 +66,7 @@ def test_both_sides_words_the_times_and_the_answer(question: Path, tmp_path: Pat
 
 
 def test_a_pause_makes_two_columns(question: Path, tmp_path: Path) -> None:
-    write_wav(question, Audio(np.concatenate((voice(300), quiet(6000), voice(300))), 24_000))
+    write_wav(question, Audio(np.concatenate((voice(300), quiet(3000), voice(300))), 24_000))
     with serving(fake_app(fake_engines(transcriber=FakeTranscriber(["One?", "Two?"])))) as url:
         result = talk(question, "--url", url)
     assert [line for line in result.stdout.splitlines() if line.startswith("You")] == [

@@ -254,10 +254,10 @@ def snapshot(value: object, seen: set[int] | None = None) -> object:
             return value
         case dict():
             return {key: snapshot(held, seen) for key, held in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return (
-                type(value)(value) if isinstance(value, set | frozenset) else [snapshot(held, seen) for held in value]
-            )
+        case list() | tuple():
+            return [snapshot(held, seen) for held in value]
+        case set() | frozenset():
+            return frozenset(value)
     if callable(value) or id(value) in seen:
         return None
     seen.add(id(value))
