@@ -42,7 +42,7 @@ SPEECH = ["response.output_audio_transcript.delta", "response.output_audio.delta
 
 async def test_normal_turn() -> None:
     """Somebody asks, the answer is spoken as it is heard, and everything is told in OpenAI's order."""
-    transcriber, chat = FakeTranscriber(["What is|the capital?"]), FakeChat(["Paris, it is."])
+    transcriber, chat = FakeTranscriber([" What is|the capital? "]), FakeChat(["Paris, it is."])
     async with Dialogue(fake_engines(transcriber=transcriber, chat=chat), instructions="Be brief.") as client:
         await client.tunes(transcription={"model": "whisper-1"})
         await client.says(*QUESTION)
@@ -68,9 +68,9 @@ async def test_normal_turn() -> None:
         assert {started["item_id"], stopped["item_id"], client.all("conversation.item.added")[0]["item"]["id"]} == {
             user_item
         }
-        assert client.last("conversation.item.input_audio_transcription.completed")["transcript"] == (
-            "What is the capital?"
-        )
+        transcription = "conversation.item.input_audio_transcription"
+        assert client.last(f"{transcription}.completed")["transcript"] == "What is the capital?"
+        assert [event["delta"] for event in client.all(f"{transcription}.delta")] == ["What is", " the capital?"]
         assert chat.prompts[0].messages == (
             Message(role="system", text="Be brief."),
             Message(role="user", text="What is the capital?"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from realtime.audio import Audio, Pcm
 from realtime.codecs import find_codec
 from realtime.conductor import INBOX_LIMIT
-from realtime.engines.base import Listening, Segment, Speaking
+from realtime.engines.base import AnswerPart, Listening, Prompt, Segment, Speaking
 from realtime.errors import EngineFailed
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, settle, voice
@@ -50,6 +51,25 @@ class SoreEars(FakeTranscriber):
         except asyncio.CancelledError:
             raise EngineFailed("I was in the middle of it") from None
         yield Segment(text="never", start_s=0, end_s=1, log_probability=0)
+
+
+@dataclass
+class SlowToStop(FakeChat):
+    """Takes its time to let go, and counts how many answers it is at."""
+
+    at: int = 0
+    most: int = 0
+
+    async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
+        self.at += 1
+        self.most = max(self.most, self.at)
+        try:
+            async with aclosing(super().answer(prompt)) as parts:
+                async for part in parts:
+                    yield part
+        finally:
+            await settle(10)
+            self.at -= 1
 
 
 class Ears(FakeTranscriber):
@@ -173,23 +193,28 @@ async def test_a_response_cancelled_in_the_breath_it_was_asked_for_is_never_made
 
 
 async def test_a_long_append_lets_others_go_on() -> None:
-    """Five minutes of sound in one event: whoever else has something to do gets a turn every second of it or so."""
+    """Five minutes of sound in one event: whoever else has something to do gets a turn with every second of it."""
     turns = 0
-
-    async def other(over: Coroutine[Any, Any, None]) -> None:
-        nonlocal turns
-        async with asyncio.TaskGroup() as tasks:
-            work = tasks.create_task(over)
-            while not work.done():
-                await asyncio.sleep(0)
-                turns += 1
-
     async with Dialogue(max_turn_ms=400_000) as client:
         await client.tunes(turn_detection=None)
         client.send("input_audio_buffer.append", audio=base64.b64encode(bytes(300 * 48_000)).decode())
-        await other(client.asks("input_audio_buffer.clear"))
-        await client.until("input_audio_buffer.cleared")
-    assert turns >= 50
+        client.send("input_audio_buffer.clear")
+        while not client.all("input_audio_buffer.cleared"):
+            await asyncio.sleep(0)
+            turns += 1
+    assert turns >= 300
+
+
+async def test_what_is_cleared_is_not_heard() -> None:
+    """What comes afterwards is all of the turn."""
+    transcriber = FakeTranscriber()
+    async with Dialogue(fake_engines(transcriber=transcriber)) as client:
+        await client.tunes(turn_detection=None)
+        await client.says(voice(1000))
+        await client.asks("input_audio_buffer.clear")
+        await client.says(voice(500))
+        await client.asks("input_audio_buffer.commit")
+        assert [len(speech) for speech in transcriber.heard] == [500 * 16]
 
 
 async def test_a_client_that_is_gone_ends_the_conversation() -> None:
@@ -215,6 +240,19 @@ async def test_cancelling_a_conversation_ends_everything_in_it() -> None:
         await client.is_cancelled()
         assert client.running.cancelled()
         assert chat.stopped == 1
+
+
+async def test_a_reply_has_let_go_of_its_engines_before_the_next_begins() -> None:
+    """Also when both are asked for in one breath."""
+    chat = SlowToStop(gate=asyncio.Event())
+    async with Dialogue(fake_engines(chat=chat)) as client:
+        await client.asks("response.create")
+        for _ in range(3):
+            client.send("response.cancel")
+            await client.asks("response.create")
+        await settle(100)
+        assert [len(client.all(f"response.{what}")) for what in ("created", "done")] == [4, 3]
+        assert (chat.at, chat.most) == (1, 1)
 
 
 # --- the end -----------------------------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """What goes wrong on a call. One sentence each, for the person who called.
 
-CallFailed
-├── NotSound         what should be said is no sound file, or nobody speaks in it
-├── Unreachable      nothing that speaks the protocol answers at the address
-├── Refused          the server answers, and does not take the call or what was asked of it
-├── LineLost         the connection broke in the middle of the call
-└── NoAnswer         the server stayed silent
+    CallFailed
+    ├── NotSound         what should be said is no sound file, or nobody speaks in it
+    ├── Unreachable      nothing that speaks the protocol answers at the address
+    ├── Refused          the server answers, and does not take the call or what was asked of it
+    ├── NotAnEvent       the server sends what the protocol does not know
+    ├── LineLost         the connection broke in the middle of the call
+    └── NoAnswer         the server stayed silent
+
+A turn that the server itself reports as failed is no error here: it is one of the results.
 """
 
 from __future__ import annotations

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from realtime.caller.address import is_here, realtime_url
 from realtime.caller.errors import LineLost, NotAnEvent, Refused, Unreachable
 from realtime.caller.events import Event, read_event, write_event
 
@@ -74,7 +73,7 @@ async def dial(url: str, *, key: str | None = None, model: str | None = None) ->
             open_timeout=DIAL_TIMEOUT_S,
             close_timeout=2,
             max_size=_MAX_MESSAGE_BYTES,
-            proxy=None if _is_here(address) else True,
+            proxy=None if is_here(address) else True,
         )
     except InvalidStatus as refusal:
         raise _refused(refusal, address) from None
@@ -87,32 +86,6 @@ async def dial(url: str, *, key: str | None = None, model: str | None = None) ->
         except NotAnEvent as problem:
             raise Unreachable(f"no Realtime server answers at {address}: {problem}") from None
         yield line
-
-
-def realtime_url(url: str, model: str | None = None) -> str:
-    """The WebSocket address of the server at `url`: `localhost:8000`, `http://…/v1` and the whole address all do."""
-    wrong = f"{url!r} is not the address of a server; one looks like ws://localhost:8000/v1/realtime"
-    try:
-        parts = urlsplit(url if "://" in url else f"ws://{url}")
-        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        usable = scheme in ("ws", "wss") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets or a port that are none
-        raise Unreachable(wrong) from None
-    if not usable:
-        raise Unreachable(wrong)
-    path = parts.path.rstrip("/")
-    if not path.endswith("/realtime"):
-        path = f"{path or '/v1'}/realtime"
-    query = [*parse_qsl(parts.query), *([("model", model)] if model else [])]
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
-
-
-def _is_here(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _Refusal(msgspec.Struct):
@@ -147,4 +120,6 @@ def _lost(closed: ConnectionClosed) -> LineLost:
 def _why(problem: Exception) -> str:
     if isinstance(problem, TimeoutError):
         return f"no answer within {DIAL_TIMEOUT_S} s"
+    if isinstance(problem, ConnectionRefusedError) or "Connect call failed" in str(problem):
+        return "nothing listens there; `realtime serve` starts a server"
     return (problem.strerror if isinstance(problem, OSError) else None) or str(problem)

@@ -1,97 +1,147 @@
-"""hibari: a voice of 8 MB that speaks 100 times faster than real time on one thread."""
+"""hibari: a voice of 8 MB that speaks a hundred times faster than real time on one thread.
+
+The package is safe to use from several threads (measured: the same samples from four at once as from one), once its
+parts that load when first needed have been loaded. It fetches voices from the network by itself; here it never may.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
-from types import MappingProxyType
+from contextlib import suppress
+from textwrap import wrap
 
 import numpy as np
 from hibari import SAMPLE_RATE
 from hibari import Hibari as Voice
+from hibari.voices import DEFAULT, VOICES
 
 from realtime.audio import Audio, Pcm, ms_to_samples
 from realtime.engines.base import Speaking
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
-from realtime.errors import EngineFailed, ModelUnavailable
-
-BUNDLED_VOICE = "heart"
-"""Inside the package; the others are models of the catalogue, `hibari-NAME`."""
-
-LEAD_IN_MS = 20
-"""Silence kept before the first sound; the voice makes a quarter of a second of it, and the listener would wait."""
+from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
 
 SEED = 0
-"""The same text always sounds the same."""
+"""Of the noise in consonants: the same text is the same sound."""
+
+SLOWEST, FASTEST = 0.25, 4.0
+"""What the voice was heard to do in proportion: 0.25 takes four times as long. Beyond, the nearest is taken."""
+
+LONGEST_PHONEMES = 400
+"""What the model was made for, some 25 s of speech: longer text without any punctuation is cut at a blank."""
+
+QUIET = 1e-3
+"""Of the loudest sample (-60 dB): what comes before and after is silence. The voice's own is far below."""
+
+_LONG_NUMBER = re.compile(r"\d{16,}|\d(?:,?\d){24,}")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 class HibariOptions(Options):
     """`[synthesizer]` with `engine = "hibari"`."""
 
-    voices: tuple[str, ...] = (BUNDLED_VOICE,)
-    """The first is the default."""
+    voice: str = DEFAULT
+    """The one that speaks when none is asked for. `heart` is in the package; the others are in the catalogue as
+    `hibari-NAME`, and those that have been fetched can be asked for."""
+    lead_ms: float = 20
+    """Silence kept before the first sound. The voice makes 200-325 ms of it, for which every reply would be late."""
+    trail_ms: float = 200
+    """Silence kept after the last sound, the pause between two sentences; the voice makes 260-450 ms."""
 
 
 class Hibari:
-    """A `Synthesizer`."""
+    """The shared voices. Speaks on the scheduler's threads."""
 
     rate_hz = SAMPLE_RATE
     model = "hibari"
 
-    def __init__(self, voices: Mapping[str, Voice], scheduler: Scheduler) -> None:
-        self._voices = MappingProxyType(dict(voices))
+    def __init__(self, voices: Mapping[str, Voice], options: HibariOptions, scheduler: Scheduler) -> None:
+        self.voices = tuple(voices)
+        self._voices = dict(voices)
+        self._options = options
         self._scheduler = scheduler
 
-    @property
-    def voices(self) -> tuple[str, ...]:
-        """Names of the voices that are loaded, the default first."""
-        return tuple(self._voices)
-
     async def speak(self, text: str, speaking: Speaking) -> AsyncGenerator[Audio, None]:
-        """`text` sentence by sentence. Cancelling stops after the sentence that is being made."""
-        voice = self._voices[speaking.voice or self.voices[0]]
-        steps = self._scheduler.steps(_sentences(voice, text, speaking.speed), speaking.urgency)
-        async with aclosing(steps):
-            async for pcm in steps:
+        """`text` sentence by sentence. Cancelling, or closing it, abandons the sentence that is being made.
+
+        Raises `EngineBusy` from the scheduler, `EngineFailed` for a voice that is not one of `voices`.
+        """
+        voice = self._voices.get(speaking.voice or self.voices[0])
+        if voice is None:
+            raise EngineFailed(f"there is no voice {speaking.voice!r}; there are: {', '.join(self.voices)}")
+        speech = _Speech(voice, text, min(max(speaking.speed, SLOWEST), FASTEST), self._options)
+        while not speech.over:
+            pcm = await self._scheduler.run(speech.go_on, speaking.urgency)
+            if len(pcm):
                 yield Audio(pcm, self.rate_hz)
 
     async def close(self) -> None:
-        """Nothing to give back before the process ends."""
+        """Nothing to let go before the process ends. Cancelling changes nothing."""
+
+
+class _Speech:
+    """One text being said. Knows when it is over: to find that out in a turn of its own would cost a place in line."""
+
+    def __init__(self, voice: Voice, text: str, speed: float, options: HibariOptions) -> None:
+        self._voice = voice
+        self._text = text
+        self._speed = speed
+        self._options = options
+        self._sentences: deque[str] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to say."""
+        return self._sentences is not None and not self._sentences
+
+    def go_on(self) -> Pcm:
+        """The next sentence, or no samples where there is nothing to hear. Blocks."""
+        try:
+            if self._sentences is None:
+                self._sentences = deque(_sentences(self._voice, self._text))
+            return self._say(self._sentences.popleft()) if self._sentences else np.zeros(0, np.float32)
+        except Exception as problem:  # whatever a text does to the package; the text itself is nobody's business
+            raise EngineFailed(f"the voice could not say a sentence: {type(problem).__name__}") from problem
+
+    def _say(self, phonemes: str) -> Pcm:
+        ids = self._voice.ids(phonemes)
+        pcm: Pcm = self._voice.from_ids(ids, self._speed, np.random.default_rng(SEED))
+        loud = np.flatnonzero(np.abs(pcm) > QUIET * np.abs(pcm).max(initial=0))
+        if not len(loud):
+            return pcm[:0]
+        start = loud[0] - ms_to_samples(self._options.lead_ms, SAMPLE_RATE)
+        return pcm[max(0, start) : loud[-1] + 1 + ms_to_samples(self._options.trail_ms, SAMPLE_RATE)]
+
+
+def _sentences(voice: Voice, text: str) -> Iterator[str]:
+    """The phonemes of each sentence that has something to pronounce, in pieces the model can say."""
+    # A link's target could be taken for phonemes, and nobody reads out a number of more digits than it has names for.
+    plain = _LONG_NUMBER.sub(lambda number: " ".join(number.group().replace(",", "")), _LINK.sub(r"\1", text))
+    for phonemes in voice.phonemize(plain):
+        if any(character.isalpha() for character in phonemes):
+            yield from wrap(phonemes, LONGEST_PHONEMES, break_on_hyphens=False)
 
 
 def open_hibari(workshop: Workshop) -> Hibari:
-    """Load and warm up."""
+    """Load every voice that is here, and have each say something, so that no later sentence loads anything."""
     options = workshop.read_options(HibariOptions, "hibari")
-    voices = {name: _open_voice(name, workshop) for name in options.voices}
-    for voice in voices.values():
-        list(_sentences(voice, "Warm up.", 1.0))
-    return Hibari(voices, workshop.scheduler)
+    if options.voice not in VOICES:
+        raise BadConfiguration(f"hibari has no voice {options.voice!r}; it has: {', '.join(VOICES)}")
+    found = {options.voice: _open_voice(options.voice, workshop)}
+    for name in VOICES.keys() - found.keys():
+        with suppress(ModelUnavailable):
+            found[name] = _open_voice(name, workshop)
+    return Hibari(found, options, workshop.scheduler)
 
 
 def _open_voice(name: str, workshop: Workshop) -> Voice:
-    if name == BUNDLED_VOICE:
-        return Voice(threads=workshop.threads)
-    model = str(workshop.model_path(f"hibari-{name}"))
+    path = None if VOICES[name].get("bundled") else workshop.model_path(f"hibari-{name}")
     try:
-        return Voice(voice=name, model=model, threads=workshop.threads)
-    except KeyError as unknown:
-        raise ModelUnavailable(f"hibari has no voice {name!r}") from unknown
-
-
-def _sentences(voice: Voice, text: str, speed: float) -> Iterator[Pcm]:
-    try:
-        for phonemes in voice.phonemize(text):
-            ids = voice.ids(phonemes)
-            sound: Pcm = voice.from_ids(ids, speed, np.random.default_rng(SEED))
-            if len(sound):
-                yield _without_lead_in(sound)
-    except Exception as problem:  # whatever a text does to the package, it costs this sentence and no more
-        raise EngineFailed(f"the voice could not say a sentence: {type(problem).__name__}") from problem
-
-
-def _without_lead_in(sound: Pcm) -> Pcm:
-    """`sound` from shortly before it rises above a hundredth of its peak (-40 dB)."""
-    loud = np.abs(sound) > np.abs(sound).max() / 100
-    first = int(np.argmax(loud))
-    return sound[max(0, first - ms_to_samples(LEAD_IN_MS, SAMPLE_RATE)) :]
+        # One thread: more would spin while they wait, and a sentence takes 10-40 ms as it is.
+        voice = Voice(voice=name, model=path and str(path), threads=1)
+        voice("Warm up, Zyxqua!")  # a name that no dictionary has, for the model of unknown words
+    except Exception as problem:  # onnxruntime's errors have no common base but this
+        raise ModelUnavailable(f"hibari cannot load its voice {name!r}: {type(problem).__name__}") from problem
+    return voice

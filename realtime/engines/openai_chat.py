@@ -1,88 +1,128 @@
-"""Any server that speaks OpenAI's chat completions, here or elsewhere, as the language model."""
+"""A language model behind any server that speaks OpenAI's chat completions, on this machine or elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from typing import Any
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
 
 import openai
+from msgspec import Meta, field
 from openai import AsyncOpenAI
-from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletionChunk
 
-from realtime.engines.base import AnswerPart, Finish, FinishReason, Message, Prompt, Token, ToolCallPart
+from realtime.engines.base import AnswerPart, Prompt
+from realtime.engines.chat_completions import Json, Reading, request
 from realtime.engines.registry import Options, Workshop
 from realtime.errors import EngineBusy, EngineFailed
+
+_CODE = re.compile(r"[\w.-]{1,64}")
+"""What may be shown of a server's complaint. Its message may hold the key, or what somebody said."""
 
 
 class OpenAIChatOptions(Options):
     """`[chat]` with `engine = "openai"`."""
 
-    base_url: str
+    base_url: Annotated[str, Meta(pattern=r"^https?://")]
     """Up to and including `/v1`."""
     model: str
-    api_key: str = "none"
+    api_key: str = ""
     """Better given as REALTIME_CHAT__API_KEY than written into a file."""
-    timeout_s: float = 30.0
-    """For the connection, and between two pieces of the answer."""
-    max_retries: int = 1
-    """Tries again before the first piece of an answer; never after it."""
+    timeout_s: Annotated[float, Meta(gt=0)] = 30.0
+    """For the connection, and for the silence between two pieces of an answer."""
+    max_retries: Annotated[int, Meta(ge=0)] = 1
+    """Tries again before an answer has begun; never after."""
     temperature: float | None = None
+    """The server's own choice when neither this nor the prompt says."""
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    """Of an answer that nothing else limits."""
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls that limit: OpenAI's newer models know only the second name, other servers the first."""
+    count_tokens: bool = True
+    """Ask for the token counts; false for a server that refuses `stream_options`."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """More fields for the body of every request, such as `{ reasoning_effort = "none" }`."""
+
+    def __rich_repr__(self) -> Any:
+        """Everything but the key: options may end up in a log or a traceback."""
+        yield from ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "api_key")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class OpenAIChat:
-    """A `Chat`."""
+    """A remote model."""
 
     def __init__(self, client: AsyncOpenAI, options: OpenAIChatOptions) -> None:
         self.model = options.model
         self._client = client
-        self._temperature = options.temperature
+        self._options = options
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
-        """The answer as it comes. Closing the generator, or cancelling, closes the connection, which stops the server.
+        """The answer as it comes. Cancelling, or closing it, closes the connection, and servers then stop writing.
 
-        Raises `EngineBusy` when the server says so, `EngineFailed` for every other failure.
+        Raises `EngineBusy` when the server has too much to do, `EngineFailed` for everything else that can go wrong.
         """
-        reason: FinishReason | None = None
-        usage: CompletionUsage | None = None
-        try:
-            async with await self._client.chat.completions.create(**self._request(prompt)) as stream:
-                async for chunk in stream:
-                    for part in _parts(chunk):
-                        yield part
-                    reason = _finish_reason(chunk) or reason
-                    usage = chunk.usage or usage
-        except openai.RateLimitError as problem:
-            raise EngineBusy(f"the language model server is busy (status {problem.status_code})") from problem
-        except openai.APIStatusError as problem:
-            raise EngineFailed(f"the language model server answered with status {problem.status_code}") from problem
-        except openai.APITimeoutError as problem:
-            raise EngineFailed("the language model server did not answer in time") from problem
-        except openai.APIConnectionError as problem:
-            raise EngineFailed(f"cannot reach the language model server at {self._client.base_url}") from problem
-        except (openai.APIError, OSError, ValueError) as problem:
-            raise EngineFailed(f"the language model server broke off: {type(problem).__name__}") from problem
-        if reason is None:
-            raise EngineFailed("the language model server broke off its answer")
-        yield _finish(reason, usage)
+        reading = Reading()
+        async with aclosing(self._chunks(prompt)) as chunks:
+            async for chunk in chunks:
+                for part in reading.parts(chunk):
+                    yield part
+        yield reading.finish()
 
     async def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections. Cancelling leaves some open."""
         await self._client.close()
 
-    def _request(self, prompt: Prompt) -> dict[str, Any]:
-        request: dict[str, Any] = {
-            "model": self.model,
-            "messages": [_message(message) for message in prompt.messages],
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        temperature = self._temperature if prompt.temperature is None else prompt.temperature
-        if temperature is not None:
-            request["temperature"] = temperature
-        if prompt.max_tokens is not None:
-            request["max_tokens"] = prompt.max_tokens
-        return request | _tools(prompt)
+    async def _chunks(self, prompt: Prompt) -> AsyncGenerator[Json, None]:
+        try:
+            async with await self._client.chat.completions.create(stream=True, **self._body(prompt)) as stream:
+                async for chunk in stream:
+                    yield chunk.to_dict(mode="json", warnings=False)
+        except openai.APIStatusError as problem:
+            raise self._refusal(problem) from problem
+        except openai.APITimeoutError as problem:
+            raise EngineFailed(f"{self._server} did not answer within {self._options.timeout_s:g} s") from problem
+        except openai.APIConnectionError as problem:
+            raise EngineFailed(f"{self._server} cannot be reached, or broke off the connection") from problem
+        except openai.APIError as problem:
+            raise EngineFailed(f"{self._server} broke off its answer{_code_of(problem)}") from problem
+        except (ValueError, TypeError, AttributeError, openai.OpenAIError) as problem:
+            raise EngineFailed(f"{self._server} sent something that is no answer") from problem
+
+    def _body(self, prompt: Prompt) -> Json:
+        options = self._options
+        body: Json = {"model": self.model, **request(prompt)}
+        if options.temperature is not None:
+            body.setdefault("temperature", options.temperature)
+        if (limit := options.max_tokens if prompt.max_tokens is None else prompt.max_tokens) is not None:
+            body[options.limit_field] = limit
+        if options.count_tokens:
+            body["stream_options"] = {"include_usage": True}
+        return {**body, "extra_body": options.extra}
+
+    def _refusal(self, problem: openai.APIStatusError) -> EngineFailed:
+        match problem.status_code:
+            case 401 | 403:
+                return EngineFailed(f"{self._server} does not accept the API key (option `api_key`)")
+            case 404:
+                return EngineFailed(f"{self._server} knows no model {self.model!r}, or its address is another")
+            case 429 | 503:
+                return EngineBusy(f"{self._server} has too much to do{_code_of(problem)}; try again later")
+            case status:
+                return EngineFailed(f"{self._server} answered with status {status}{_code_of(problem)}")
+
+    @property
+    def _server(self) -> str:
+        """Where the server is, without what an address may have of name and password."""
+        url = self._client.base_url
+        return f"the language model server at {url.host}" + (f":{url.port}" if url.port else "")
+
+
+def _code_of(problem: openai.APIError) -> str:
+    code = next((code for code in (problem.code, problem.type) if code and _CODE.fullmatch(code)), None)
+    return f" ({code})" if code else ""
 
 
 def open_openai_chat(workshop: Workshop) -> OpenAIChat:
@@ -90,68 +130,8 @@ def open_openai_chat(workshop: Workshop) -> OpenAIChat:
     options = workshop.read_options(OpenAIChatOptions, "openai")
     client = AsyncOpenAI(
         base_url=options.base_url,
-        api_key=options.api_key,
+        api_key=options.api_key or "none",  # left out, the library would look for one in the environment
         timeout=options.timeout_s,
         max_retries=options.max_retries,
     )
     return OpenAIChat(client, options)
-
-
-def _message(message: Message) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": message.role, "content": message.text}
-    if message.call_id:
-        said["tool_call_id"] = message.call_id
-    if message.tool_calls:
-        said["tool_calls"] = [
-            {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    return said
-
-
-def _tools(prompt: Prompt) -> dict[str, Any]:
-    if not prompt.tools:
-        return {}
-    tools = [
-        {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.parameters}}
-        for t in prompt.tools
-    ]
-    named = prompt.tool_choice not in ("auto", "none", "required")
-    choice = {"type": "function", "function": {"name": prompt.tool_choice}} if named else prompt.tool_choice
-    return {"tools": tools, "tool_choice": choice}
-
-
-def _parts(chunk: ChatCompletionChunk) -> Iterator[Token | ToolCallPart]:
-    for choice in chunk.choices:
-        if choice.delta.content:
-            yield Token(choice.delta.content)
-        for call in choice.delta.tool_calls or ():
-            function = call.function
-            yield ToolCallPart(
-                index=call.index,
-                call_id=call.id,
-                name=function.name if function else None,
-                arguments=(function.arguments if function else None) or "",
-            )
-
-
-def _finish_reason(chunk: ChatCompletionChunk) -> FinishReason | None:
-    for choice in chunk.choices:
-        if choice.finish_reason == "function_call":
-            return "tool_calls"
-        if choice.finish_reason:
-            return choice.finish_reason
-    return None
-
-
-def _finish(reason: FinishReason, usage: CompletionUsage | None) -> Finish:
-    """Servers that do not count tokens are told as having used none."""
-    if usage is None:
-        return Finish(reason=reason)
-    details = usage.prompt_tokens_details
-    return Finish(
-        reason=reason,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=(details.cached_tokens if details else None) or 0,
-        completion_tokens=usage.completion_tokens,
-    )

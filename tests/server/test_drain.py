@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 
 import pytest
 
+from realtime.engines.ensemble import Engines
 from tests.fakes import FakeChat, FakeSynthesizer, fake_engines
-from tests.server.house import PATIENCE_S, QUESTION, Caller, House, until
+from tests.server.house import PATIENCE_S, QUESTION, Caller, House, free_port, until
 
 pytestmark = pytest.mark.usefixtures("server_logs")
 
@@ -65,6 +67,22 @@ async def until_draining(caller: Caller) -> None:
             await caller.send("response.create")
             code = (await caller.until("error"))["error"]["code"]
             assert code in ("conversation_already_has_active_response", "server_shutting_down")
+
+
+async def test_a_server_told_to_stop_while_it_loads_is_never_ready() -> None:
+    """It ends when the models, which cannot be interrupted, are loaded; nobody is told to open its address."""
+    loaded = threading.Event()
+
+    def opening() -> Engines:
+        assert loaded.wait(PATIENCE_S)
+        return fake_engines()
+
+    async with House(opening=opening, port=free_port()) as house, asyncio.TaskGroup() as tasks:
+        tasks.create_task(house.stop())
+        await asyncio.sleep(0)
+        loaded.set()
+        await asyncio.wait([house.running])
+        assert not house.ready
 
 
 async def test_a_server_without_a_conversation_stops_at_once() -> None:
