@@ -15,12 +15,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
+from weakref import WeakSet
 
 import structlog
 
 from realtime.audio import Audio
-from realtime.codecs import Codec, find_codec
+from realtime.codecs import find_codec
 from realtime.codecs.resample import resample
 from realtime.engines.base import Finish, Listening, Speaking
 from realtime.engines.ensemble import Engines
@@ -54,6 +57,18 @@ class ClientGone(Exception):
     """Raised by a transport's `send` when nobody is there any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A report, and the task it comes from: what a task said that was told to stop is stale."""
+
+    report: reports.Report
+    by: asyncio.Task[Any]
+
+
+class _Stop:
+    """The server's time is up."""
+
+
 class Conductor:
     """Holds one conversation."""
 
@@ -73,9 +88,11 @@ class Conductor:
         limits = Limits(voices=frozenset(engines.synthesizer.voices), max_buffer_ms=settings.max_turn_ms)
         self._session = Session(config, limits, new_id)
         self._microphone = Microphone(engines.detector, settings.max_turn_ms)
-        self._inbox: asyncio.Queue[Incoming | reports.Report] = asyncio.Queue(INBOX_LIMIT)
+        self._inbox: asyncio.Queue[Incoming | reports.Report | _Told | _Stop] = asyncio.Queue(INBOX_LIMIT)
         self._working: set[asyncio.Task[None]] = set()
         self._replies: dict[str, asyncio.Task[None]] = {}
+        self._transcriptions: dict[str, asyncio.Task[None]] = {}
+        self._stopped: WeakSet[asyncio.Task[Any]] = WeakSet()
         self._draining = False
 
     @property
@@ -100,6 +117,10 @@ class Conductor:
                 for task in self._working:
                     task.cancel()
 
+    async def stop(self) -> None:
+        """End now, whatever is running. Cancelled early, it may not have been heard."""
+        await self._inbox.put(_Stop())
+
     async def drain(self) -> None:
         """Begin nothing new, and end once what is running is over. Cancelled early, it may not have been heard."""
         await self._inbox.put(reports.Draining())
@@ -109,14 +130,25 @@ class Conductor:
     async def _hold(self) -> Ending:
         await self._perform(self._session.open())
         while not isinstance(event := await self._inbox.get(), reports.HungUp):
+            if isinstance(event, _Stop):
+                return "drained"
             if isinstance(event, UnreadableEvent):
                 await self._perform(self._session.refuse(event, event.event_id))
                 continue
-            await self._perform(self._session.receive(event))
+            await self._perform(self._take_in(event))
             self._draining = self._draining or isinstance(event, reports.Draining)
             if self._draining and not self._session.busy:
                 return "drained"
         return "hung up"
+
+    def _take_in(self, event: ClientEvent | reports.Report | _Told) -> list[Output]:
+        if not isinstance(event, _Told):
+            return self._session.receive(event)
+        if event.by in self._stopped:
+            return []
+        if isinstance(event.report, reports.HeardAll | reports.NotHeard):
+            del self._transcriptions[event.report.item_id]
+        return self._session.receive(event.report)
 
     async def _perform(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -129,13 +161,18 @@ class Conductor:
                     self._microphone.drop()
                 case effects.TranscribeInput():
                     turn = Audio(self._microphone.take(), self._microphone.rate_hz)
-                    self._start(self._transcribe(output.item_id, turn))
+                    hearing = self._transcribe(output.item_id, turn, self._hints())
+                    self._transcriptions[output.item_id] = self._start(hearing)
                 case effects.TranscribeItem():
-                    self._start(self._transcribe_recording(output.item_id, self._microphone.codec, output.audio))
+                    recording = partial(decode_recording, output.audio, self._microphone.codec)
+                    hearing = self._transcribe_recording(output.item_id, recording, self._hints())
+                    self._transcriptions[output.item_id] = self._start(hearing)
+                case effects.StopTranscription():
+                    await self._stop(self._transcriptions.pop(output.item_id, None))
                 case effects.StartReply():
                     self._start_reply(output)
                 case effects.StopReply():
-                    await self._stop_reply(output.response_id)
+                    await self._stop(self._replies.get(output.response_id))
                 case _:
                     await self._send(output)
 
@@ -158,9 +195,9 @@ class Conductor:
         task = self._replies[start.response_id] = self._start(self._reply(start))
         task.add_done_callback(lambda _: self._replies.pop(start.response_id))
 
-    async def _stop_reply(self, response_id: str) -> None:
-        task = self._replies.get(response_id)
-        if task:  # else it is over already, and only its last report is still on the way
+    async def _stop(self, task: asyncio.Task[None] | None) -> None:
+        if task:  # else it is over already
+            self._stopped.add(task)
             task.cancel()
             await asyncio.wait([task])
 
@@ -173,21 +210,23 @@ class Conductor:
         # Who was told to stop is waited for by whoever takes from the inbox, and must not wait for room in it; nor is
         # there anything left to tell. A failure on the way out, or a TaskGroup in which something failed just then
         # (before Python 3.13), can have swallowed the cancel.
-        if (task := asyncio.current_task()) and task.cancelling():
+        task = asyncio.current_task()
+        assert task
+        if task.cancelling():
             raise asyncio.CancelledError
-        await self._inbox.put(report)
+        await self._inbox.put(_Told(report, task))
 
-    async def _transcribe_recording(self, item_id: str, codec: Codec, audio: bytes) -> None:
-        await self._transcribe(item_id, await asyncio.to_thread(decode_recording, audio, codec))
+    async def _transcribe_recording(self, item_id: str, decode: Callable[[], Audio], hints: Listening) -> None:
+        await self._transcribe(item_id, await asyncio.to_thread(decode), hints)
 
-    async def _transcribe(self, item_id: str, sound: Audio) -> None:
+    async def _transcribe(self, item_id: str, sound: Audio, hints: Listening) -> None:
         began_s = self._clock.now_s()
         transcriber = self._engines.transcriber
         texts: list[str] = []
         try:
             if sound.rate_hz != transcriber.rate_hz:
                 sound = await asyncio.to_thread(resample, sound, transcriber.rate_hz)
-            async with aclosing(transcriber.transcribe(sound.pcm, self._listening())) as segments:
+            async with aclosing(transcriber.transcribe(sound.pcm, hints)) as segments:
                 async for segment in segments:
                     texts.append(segment.text.rstrip() if texts else segment.text.strip())
                     await self._report(reports.Heard(item_id=item_id, text=texts[-1]))
@@ -199,7 +238,7 @@ class Conductor:
         log.info("transcribed", item=item_id, speech_s=round(seconds, 2), took_ms=self._since_ms(began_s))
         await self._report(reports.HeardAll(item_id=item_id, text="".join(texts), speech_seconds=seconds))
 
-    def _listening(self) -> Listening:
+    def _hints(self) -> Listening:
         wanted = self._session.config.audio.input.transcription
         return Listening(language=wanted.language, prompt=wanted.prompt or "") if wanted else Listening()
 

@@ -51,6 +51,7 @@ MAY_IMPORT = {
 ROOMS = {
     "starlette": {"server"},
     "uvicorn": {"server"},
+    "uvloop": {"cli.serve"},
     "websockets": {"caller"},
     "grpc": {"backend"},
     "google": {"backend"},

@@ -32,11 +32,14 @@ SLOWEST, FASTEST = 0.25, 4.0
 LONGEST_PHONEMES = 400
 """What the model was made for, some 25 s of speech: longer text without any punctuation is cut at a blank."""
 
-QUIET = 1e-3
-"""Of the loudest sample (-60 dB): what comes before and after is silence. The voice's own is far below."""
+QUIET = 10 ** (-50 / 20)
+"""Of the loudest sample: what stays below before the first and after the last sound is silence."""
 
-_LONG_NUMBER = re.compile(r"\d{16,}|\d(?:,?\d){24,}")
+# The target of a link could be taken for phonemes.
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+# What is left out, and where digits are parted, when a text cannot be read as it is.
+_ODD = re.compile(r"[^A-Za-z0-9.,;:!?'\s-]")
+_DIGITS = re.compile(r"(?<=\d),?(?=\d)")
 
 
 class HibariOptions(Options):
@@ -117,9 +120,13 @@ class _Speech:
 
 def _sentences(voice: Voice, text: str) -> Iterator[str]:
     """The phonemes of each sentence that has something to pronounce, in pieces the model can say."""
-    # A link's target could be taken for phonemes, and nobody reads out a number of more digits than it has names for.
-    plain = _LONG_NUMBER.sub(lambda number: " ".join(number.group().replace(",", "")), _LINK.sub(r"\1", text))
-    for phonemes in voice.phonemize(plain):
+    plain = _LINK.sub(r"\1", text)
+    try:
+        sentences = voice.phonemize(plain)
+    except (IndexError, KeyError, TypeError, ValueError):
+        # The package fails at a few combinations of signs, and at numbers that have no name.
+        sentences = voice.phonemize(_DIGITS.sub(" ", _ODD.sub(" ", plain)))
+    for phonemes in sentences:
         if any(character.isalpha() for character in phonemes):
             yield from wrap(phonemes, LONGEST_PHONEMES, break_on_hyphens=False)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -27,7 +28,7 @@ from realtime.engines.recall import recall
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.slots import Slots
-from realtime.errors import EngineFailed, ModelUnavailable
+from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
 
 CHARACTERS_PER_TOKEN = 3
 """Of English it is four; a smaller guess leaves room, and llama.cpp says when it was still too large."""
@@ -77,7 +78,7 @@ class LlamaCpp:
         for slot in range(self._options.slots):
             body = self._body(Prompt(messages=greeting, max_tokens=1), greeting, slot)
             if problem := self._generate(body, None):
-                raise ModelUnavailable(f"{self.model!r} cannot hold a conversation: {problem.get('message')}")
+                raise BadConfiguration(f"options of engine 'llama-cpp': {self._failure(problem)}")
 
     def _shut_down(self) -> None:
         self._writers.close()
@@ -143,8 +144,8 @@ class LlamaCpp:
                 f"the last turn alone has {problem.get('n_prompt_tokens')} tokens with its instructions, and "
                 f"{self.model!r} takes {problem.get('n_ctx')} (option `context_tokens`)"
             )
-        # Only the first line: what follows may be the template, or somebody's words.
-        reason = (str(problem.get("message")).splitlines() or [""])[0][:200]
+        # Only the beginning: what follows may be the template, or somebody's words.
+        reason = re.split(r"[;\n]", str(problem.get("message")), maxsplit=1)[0][:200]
         return EngineFailed(f"the language model {self.model!r} refused: {reason}")
 
 

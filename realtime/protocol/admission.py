@@ -10,6 +10,9 @@ from realtime.ids import NewId
 from realtime.protocol.config import CustomVoice
 from realtime.protocol.items import PARTS_OF_ROLE, InputAudio, InputImage, Item, Message, OutputAudio, Part
 
+MAX_AUDIO_BYTES = 15 * 1024 * 1024
+"""As much as one append may carry."""
+
 OPENAI_VOICES = frozenset({"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"})
 """Names that clients of OpenAI send; each is spoken by the server's own voice unless an engine has one of that name."""
 
@@ -48,6 +51,9 @@ def _admit_part(part: Part, role: str, param: str) -> bytes:
         raise InvalidRequest(
             "The language model of this server cannot see images.", code="unsupported_content_type", param=param
         )
+    if isinstance(part, InputAudio | OutputAudio) and part.audio and len(part.audio) > MAX_AUDIO_BYTES:
+        too_long = f"An item may carry at most {MAX_AUDIO_BYTES} bytes of audio, not {len(part.audio)}."
+        raise InvalidRequest(too_long, code="string_above_max_length", param=f"{param}.audio")
     if isinstance(part, InputAudio) and part.transcript is None:
         if not part.audio:
             raise InvalidRequest(

@@ -180,15 +180,19 @@ def _same_type(before: dict[str, Any], value: dict[str, Any]) -> bool:
 def refuse_unsupported(config: SessionConfig) -> None:
     """Refuse what this server cannot honour: a setting that is accepted is a setting that works."""
     detection = config.audio.input.turn_detection
+    transcription = config.audio.input.transcription or Transcription()
     unsupported = {
         "session.type": config.type != "realtime",
         "session.tools": bool(config.tools),
         "session.tool_choice": config.tool_choice not in ("auto", "none"),
-        "session.truncation": config.truncation not in ("auto", "disabled"),
+        "session.truncation": config.truncation != "auto",
         "session.tracing": config.tracing is not None,
         "session.prompt": config.prompt is not None,
         "session.reasoning": config.reasoning is not None,
         "session.include": bool(config.include),
+        "session.audio.input.transcription.languages": transcription.languages is not None,
+        "session.audio.input.transcription.keywords": transcription.keywords is not None,
+        "session.audio.input.transcription.delay": transcription.delay is not None,
         "session.audio.input.noise_reduction": config.audio.input.noise_reduction is not None,
         "session.audio.input.turn_detection.type": isinstance(detection, SemanticVad),
         "session.audio.input.turn_detection.idle_timeout_ms": (

@@ -10,6 +10,8 @@ import msgspec
 
 from realtime.errors import InvalidRequest
 from realtime.protocol.items import (
+    FunctionCall,
+    FunctionCallOutput,
     InputAudio,
     InputImage,
     InputText,
@@ -166,6 +168,17 @@ class Conversation:
         item = self.get(item_id)
         assert isinstance(item, Message)
         return item
+
+
+def characters_of(item: Item) -> int:
+    """How much text an item holds, whatever its kind."""
+    match item:
+        case Message():
+            return len(text_of(item))
+        case FunctionCall():
+            return len(item.name) + len(item.arguments)
+        case FunctionCallOutput():
+            return len(item.output)
 
 
 def text_of(item: Item) -> str:

@@ -43,6 +43,13 @@ class TranscribeItem:
     audio: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StopTranscription:
+    """Nobody wants the words of `item_id` any more; what is still reported of them is stale."""
+
+    item_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartReply:
     """Make a response: everything it needs to know, as things are now."""
@@ -64,4 +71,6 @@ class StopReply:
     response_id: str
 
 
-Effect: TypeAlias = Listen | TuneInput | DropInput | TranscribeInput | TranscribeItem | StartReply | StopReply
+Effect: TypeAlias = (
+    Listen | TuneInput | DropInput | TranscribeInput | TranscribeItem | StopTranscription | StartReply | StopReply
+)

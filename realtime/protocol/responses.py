@@ -21,6 +21,10 @@ from realtime.protocol.response import Plan, Response, Stage
 Output: TypeAlias = said.ServerEvent | Effect
 
 
+MAX_LIVE_RESPONSES = 4
+"""At once, the one that writes the conversation included: no session may take the language model for itself."""
+
+
 class Responses:
     """Starts responses, passes reports to them, and ends them."""
 
@@ -49,6 +53,11 @@ class Responses:
                 f"Conversation already has an active response in progress: {active.id}. "
                 "Wait until the response is finished before creating a new one.",
                 code="conversation_already_has_active_response",
+            )
+        if not plan.in_conversation and len(self._live) >= MAX_LIVE_RESPONSES:
+            raise InvalidRequest(
+                f"{len(self._live)} responses are in progress already; wait for one of them.",
+                code="rate_limit_exceeded",
             )
         response = Response(self._new_id("resp"), self._new_id("item"), plan, self._conversation)
         self._live[response.id] = response

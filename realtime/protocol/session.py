@@ -23,14 +23,17 @@ from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
 from realtime.protocol.admission import admit_item, admit_voice
 from realtime.protocol.config import SessionConfig, merge_update, refuse_unsupported
-from realtime.protocol.conversation import Conversation
+from realtime.protocol.conversation import Conversation, characters_of
 from realtime.protocol.items import InputAudio, Item, Message
 from realtime.protocol.plan import plan_response
 from realtime.protocol.responses import Output, Responses
 from realtime.protocol.turn import Turn
 
-MAX_UNHEARD_ITEMS = 32
+MAX_UNHEARD_ITEMS = 8
 """User items that may wait for their words at once; a client that commits faster than that is told to slow down."""
+
+MAX_GIVEN_CHARACTERS = 2_000_000
+"""Text a client may put into its conversation, a thousand times what the embedded model reads: a bound on memory."""
 
 Input: TypeAlias = asked.ClientEvent | reports.Report
 
@@ -56,6 +59,7 @@ class Session:
         self._turn = Turn(new_id, limits.max_buffer_ms)
         self._responses = Responses(self._conversation, new_id)
         self._unheard: set[str] = set()
+        self._given_characters = 0
         self._turn_unanswered = False
         self._has_spoken = False
         self._draining = False
@@ -229,8 +233,16 @@ class Session:
             *stopped,
             said.AudioCommitted(previous_item_id=previous, item_id=item.id),
             *self._added(item),
-            effects.TranscribeInput(item.id),
+            *self._transcribe(item.id),
         ]
+
+    def _transcribe(self, item_id: str) -> list[Output]:
+        """Put the turn into words, unless turns end faster than that can be done."""
+        if len(self._unheard) <= MAX_UNHEARD_ITEMS:
+            return [effects.TranscribeInput(item_id)]
+        too_many = f"{MAX_UNHEARD_ITEMS} items are still being transcribed; this one is not."
+        given_up = reports.NotHeard(item_id=item_id, code="rate_limit_exceeded", message=too_many)
+        return [effects.DropInput(), *self._heard(given_up)]
 
     def _heard(self, report: reports.Heard | reports.HeardAll | reports.NotHeard) -> list[Output]:
         if report.item_id not in self._unheard:
@@ -266,13 +278,23 @@ class Session:
             raise InvalidRequest(
                 f"The id '{item.id}' was announced for the user's turn.", code="item_id_in_use", param="item.id"
             )
-        if audio is None:
-            self._conversation.add(item, after=event.previous_item_id)
-            return self._added(item)
-        self._check_unheard()
+        self._check_given(characters_of(item))
+        if audio is not None:
+            self._check_unheard()
         self._conversation.add(item, after=event.previous_item_id)
+        self._given_characters += characters_of(item)
+        if audio is None:
+            return self._added(item)
         self._unheard.add(item.id)
         return [*self._added(item), effects.TranscribeItem(item.id, audio)]
+
+    def _check_given(self, characters: int) -> None:
+        if self._given_characters + characters > MAX_GIVEN_CHARACTERS:
+            raise InvalidRequest(
+                f"A conversation may be given at most {MAX_GIVEN_CHARACTERS} characters of text.",
+                code="string_above_max_length",
+                param="item",
+            )
 
     def _delete_item(self, event: asked.ItemDelete) -> list[Output]:
         item = self._conversation.get(event.item_id)
@@ -281,8 +303,11 @@ class Session:
                 "The item is still being made; cancel its response first.", code="item_in_progress", param="item_id"
             )
         self._conversation.delete(event.item_id)
-        self._unheard.discard(event.item_id)
-        return [said.ItemDeleted(item_id=event.item_id), *self._responses.heard(event.item_id)]
+        stop: list[Output] = []
+        if event.item_id in self._unheard:
+            self._unheard.remove(event.item_id)
+            stop = [effects.StopTranscription(event.item_id)]
+        return [*stop, said.ItemDeleted(item_id=event.item_id), *self._responses.heard(event.item_id)]
 
     def _added(self, item: Item) -> list[Output]:
         previous = self._conversation.previous_id(item.id)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from realtime.conductor import Conductor
 from realtime.errors import RealtimeError
+
+LAST_WORDS_S = 2.0
+"""How long conversations may take to end once their time is up."""
 
 
 class ServerFull(RealtimeError):
@@ -62,4 +65,13 @@ class Conversations:
                 for told in telling:
                     told.cancel()  # one that was over before it could listen never will
         except TimeoutError:
-            return
+            await self._end_all()
+
+    async def _end_all(self) -> None:
+        """End what is still going on, as politely as a moment allows."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S), asyncio.TaskGroup() as tasks:
+                telling = [tasks.create_task(conductor.stop()) for conductor in self._going_on]
+                await self._all_over.wait()
+                for told in telling:
+                    told.cancel()

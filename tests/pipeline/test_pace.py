@@ -122,7 +122,7 @@ async def test_stopping_is_not_held_up_by_the_pace(lead_ms: float) -> None:
 
 @examples
 @given(
-    st.lists(st.tuples(st.integers(1, 300), st.sampled_from([0, 0, 0, 40, 700])), max_size=8),
+    st.lists(st.tuples(st.integers(1, 300), st.sampled_from([0, 0, 0, 40, 700])), max_size=5),
     st.sampled_from([0, 60, 100, 500]),
 )
 async def test_nobody_is_sent_more_than_the_lead_and_nobody_waits_without_need(

@@ -184,7 +184,6 @@ CHOICES = st.fixed_dictionaries(
         "instructions": st.text(max_size=9),
         "output_modalities": st.sampled_from([["audio"], ["text"]]),
         "max_output_tokens": st.integers(1, 4096) | st.just("inf"),
-        "truncation": st.sampled_from(["auto", "disabled"]),
         "audio": st.fixed_dictionaries(
             {},
             optional={
@@ -250,6 +249,7 @@ def test_a_session_sent_back_as_it_is_changes_nothing(choices: dict[str, Any]) -
 # --- every fault by its name -------------------------------------------------------------------------------------
 
 VAD = "session.audio.input.turn_detection"
+TRANSCRIPTION = "session.audio.input.transcription"
 
 
 @pytest.mark.parametrize(
@@ -354,6 +354,10 @@ def test_an_update_must_say_its_type() -> None:
         ({"tool_choice": "required"}, "session.tool_choice"),
         ({"tool_choice": {"type": "function", "name": "dance"}}, "session.tool_choice"),
         ({"truncation": {"type": "retention_ratio", "retention_ratio": 0.5}}, "session.truncation"),
+        ({"truncation": "disabled"}, "session.truncation"),
+        ({"audio": {"input": {"transcription": {"languages": ["en"]}}}}, f"{TRANSCRIPTION}.languages"),
+        ({"audio": {"input": {"transcription": {"keywords": ["tea"]}}}}, f"{TRANSCRIPTION}.keywords"),
+        ({"audio": {"input": {"transcription": {"delay": "low"}}}}, f"{TRANSCRIPTION}.delay"),
         ({"tracing": "auto"}, "session.tracing"),
         ({"tracing": {"workflow_name": "tea"}}, "session.tracing"),
         ({"prompt": {"id": "pmpt_1"}}, "session.prompt"),
@@ -375,7 +379,7 @@ def test_what_the_server_cannot_do_is_refused_by_name(session: dict[str, Any], p
     "session",
     [
         {"tool_choice": "none"},
-        {"truncation": "disabled"},
+        {"truncation": "auto"},
         {"tracing": None},
         {"prompt": None},
         {"reasoning": None},

@@ -94,7 +94,7 @@ TABLE: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
     "heard": (["StartReply"], NOTHING, NOTHING, NOTHING),
     "heard nothing": (DONE, NOTHING, NOTHING, NOTHING),
     "not heard": (DONE, NOTHING, NOTHING, NOTHING),
-    "item deleted": ([DELETED, "StartReply"], [DELETED], [DELETED], [DELETED]),
+    "item deleted": (["StopTranscription", DELETED, "StartReply"], [DELETED], [DELETED], [DELETED]),
     "hung up": (DONE, ["StopReply", *DONE], ["StopReply", *AUDIO_CLOSING], NOTHING),
 }
 

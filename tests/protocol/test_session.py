@@ -112,7 +112,8 @@ def test_words_that_could_not_be_found_are_told_of(captioned: Client) -> None:
         "message": "It broke.",
         "param": None,
     }
-    assert told.event("response.done")["response"]["status_details"]["error"]["code"] == "engine_failed"
+    error = {"type": "server_error", "code": "engine_failed", "message": "It broke."}
+    assert told.event("response.done")["response"]["status_details"] == {"type": "failed", "error": error}
 
 
 def test_without_captions_words_that_could_not_be_found_fail_the_answer_all_the_same(client: Client) -> None:
@@ -130,7 +131,7 @@ def test_an_item_deleted_before_its_words_are_known_is_not_waited_for(captioned:
     client = captioned
     item_id = client.speak()
     told = client.send("conversation.item.delete", item_id=item_id)
-    assert told.names == ["conversation.item.deleted", "StartReply"]
+    assert told.names == ["StopTranscription", "conversation.item.deleted", "StartReply"]
     assert told.effect(StartReply).items == ()
     assert client.hear_all(item_id, "Hello.").names == []
 

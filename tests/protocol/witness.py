@@ -195,13 +195,14 @@ class Witness:
                 life = self._life(event.response_id)
                 life.goes_on(event)
                 assert life.started, "content of a response that was never started"
+                assert event.output_index == 0
                 assert event.item == Message(id=event.item.id, role="assistant", status="in_progress", content=())
                 life.item = event.item
             case said.OutputItemDone():
                 life = self._life(event.response_id)
                 life.goes_on(event)
                 assert life.item is not None
-                assert event.item.id == life.item.id
+                assert (event.item.id, event.output_index) == (life.item.id, 0)
                 life.finished_item(event.item)
             case _:
                 assert isinstance(event, Content), f"nobody expects {event}"

@@ -101,10 +101,10 @@ async def test_the_page_keeps_to_itself() -> None:
         assert "http://" not in page.text.replace("http://www.w3.org", "")
 
 
-@pytest.mark.parametrize("path", ["/nothing-here", "/../pyproject.toml", "/%2e%2e/pyproject.toml", "/v1/nothing"])
-async def test_there_is_nothing_else(path: str) -> None:
+async def test_there_is_nothing_else() -> None:
     """And what there is not has the headers, too."""
     async with House() as house:
-        missing = await house.get(path)
-        assert missing.status_code == 404
-        assert "content-security-policy" in missing.headers
+        for path in ("/nothing-here", "/../pyproject.toml", "/%2e%2e/pyproject.toml", "/v1/nothing"):
+            missing = await house.get(path)
+            assert missing.status_code == 404
+            assert "content-security-policy" in missing.headers

@@ -86,12 +86,31 @@ async def test_draining_does_not_wait_for_a_conversation_that_ended_before_it_co
         assert draining.done()
 
 
-async def test_draining_does_not_wait_for_ever() -> None:
-    """Whoever does not come to an end in time is left to the server."""
-    conversations = Conversations(limit=9)
-    async with Dialogue(fake_engines(chat=FakeChat(gate=asyncio.Event()))) as dialogue:
+async def test_a_conversation_that_takes_too_long_is_ended() -> None:
+    """Politely: it comes to its end like any other."""
+    conversations, chat = Conversations(limit=9), FakeChat(gate=asyncio.Event())
+    async with Dialogue(fake_engines(chat=chat)) as dialogue, asyncio.TaskGroup() as tasks:
         await dialogue.says(*QUESTION)
-        with conversations.hold(dialogue.conductor):
+
+        async def hold() -> None:
+            with conversations.hold(dialogue.conductor):
+                await asyncio.wait([dialogue.running])
+
+        tasks.create_task(hold())
+        await settle()
+        await conversations.drain(within_s=0.01)
+        assert (dialogue.ending(), chat.stopped, len(conversations)) == ("drained", 1, 0)
+
+
+async def test_draining_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does not even take in that it is over is left to the server."""
+    monkeypatch.setattr("realtime.server.conversations.LAST_WORDS_S", 0.01)
+    conversations = Conversations(limit=9)
+    async with Dialogue() as stuck:
+        stuck.reading.clear()
+        for _ in range(3 * INBOX_LIMIT):
+            stuck.send("input_audio_buffer.clear")
+        await settle()
+        with conversations.hold(stuck.conductor):
             await conversations.drain(within_s=0.01)
-            assert len(conversations) == 1
-            assert dialogue.ending() is None
+            assert (stuck.ending(), len(conversations)) == (None, 1)

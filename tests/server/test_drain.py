@@ -34,13 +34,13 @@ async def test_a_running_reply_is_spoken_to_its_end() -> None:
 
 
 async def test_a_reply_that_takes_too_long_is_not_waited_for() -> None:
-    """When its time is over, the connection is closed, and with it the model's work."""
+    """When its time is over, the conversation ends with 1001 all the same, and with it the model's work."""
     chat = FakeChat(gate=asyncio.Event())
     async with House(fake_engines(chat=chat), drain_s=0.2) as house, house.call() as caller:
         await caller.says(*QUESTION)
         await caller.until("response.output_item.added")
         signal.raise_signal(signal.SIGTERM)
-        assert await caller.is_closed() == 1012
+        assert await caller.is_closed() == 1001
         await asyncio.wait([house.running], timeout=PATIENCE_S)
         assert (house.running.done(), chat.stopped) == (True, 1)
 
@@ -89,6 +89,6 @@ async def test_a_server_without_a_conversation_stops_at_once() -> None:
     """And nobody can call any more."""
     async with House(drain_s=3600) as house:
         await house.stop()
-        with pytest.raises(OSError, match="Connect call failed"):
+        with pytest.raises(ConnectionRefusedError):
             async with house.call():
                 pass

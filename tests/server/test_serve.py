@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from realtime.engines.ensemble import Engines
+from realtime.errors import BadConfiguration, ModelUnavailable
 from tests.server import plugin
-from tests.server.house import PATIENCE_S, QUESTION, Caller
+from tests.server.house import PATIENCE_S, QUESTION, Caller, House
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -99,25 +101,18 @@ async def test_an_occupied_port_is_one_line(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("right", "wrong", "named"),
     [
-        ("[server]\nport = 99999", "server.port"),
-        ("[server]\nporte = 8000", "porte"),
-        ("[serverr]\nport = 8000", "serverr"),
-        ("[server\n", "realtime.toml is not a TOML file"),
-        ("[chat]\nengine = 'telepathy'", "no chat engine 'telepathy'; installed: fake, "),
-        ("[chat]\nengine = 'fake'\nanswr = 'Hi.'", "options of engine 'fake': Object contains unknown field `answr`"),
-        ("chat = 'fake'", "'chat' must be a table"),
+        ("port = 0", "port = 99999", "server.port"),
+        ("[server]", "[server", "realtime.toml is not a TOML file"),
+        ('[chat]\nengine = "fake"', '[chat]\nengine = "telepathy"', "no chat engine 'telepathy'; installed: fake, "),
+        ('[chat]\nengine = "fake"', '[chat]\nengine = "fake"\nanswr = "Hi."', "'fake': Object contains unknown field"),
     ],
 )
-async def test_a_bad_configuration_is_one_line(folder: Path, text: str, named: str) -> None:
+async def test_a_bad_configuration_is_one_line(folder: Path, right: str, wrong: str, named: str) -> None:
     """With the setting in it."""
-    configuration = plugin.CONFIGURATION
-    for table in ("server", "chat"):
-        if f"[{table}]" in text or text.startswith(table):
-            head, _, tail = configuration.partition(f"[{table}]")
-            configuration = head + "[" + tail.partition("[")[2] if "[" in tail else head
-    (folder / "realtime.toml").write_text(f"{text}\n{configuration}")
+    assert right in plugin.CONFIGURATION
+    (folder / "realtime.toml").write_text(plugin.CONFIGURATION.replace(right, wrong))
     assert named in await complaint(folder)
 
 
@@ -131,3 +126,21 @@ async def test_a_missing_model_is_one_line(folder: Path) -> None:
     (folder / "realtime.toml").write_text(plugin.CONFIGURATION.replace('"fake"', '"silero"', 1))
     line = await complaint(folder, REALTIME_MODELS__DIRECTORY=str(folder / "models"))
     assert "realtime models pull" in line
+
+
+async def test_models_that_cannot_be_loaded_end_the_server() -> None:
+    """With the reason, for whoever has started it; nobody has been told an address."""
+
+    def opening() -> Engines:
+        raise ModelUnavailable("The shelf is empty.")
+
+    with pytest.raises(ModelUnavailable, match="The shelf is empty"):
+        async with House(opening=opening) as house:
+            assert not house.ready
+
+
+async def test_a_port_that_is_taken_ends_the_server() -> None:
+    """Before anything is loaded."""
+    with socket.create_server(("127.0.0.1", 0)) as occupied, pytest.raises(BadConfiguration, match="cannot listen"):
+        async with House(port=occupied.getsockname()[1], opening=lambda: pytest.fail("it was loaded")) as house:
+            assert not house.ready

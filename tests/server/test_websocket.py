@@ -148,29 +148,25 @@ async def test_no_more_are_let_in_than_the_house_holds() -> None:
 # --- what may be said --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("", "invalid_json"),
-        ("{", "invalid_json"),
-        ('{"type": "response.create"', "invalid_json"),
-        ("[1, 2, 3]", "invalid_event"),
-        ("null", "invalid_event"),
-        ("{}", "missing_required_parameter"),
-        ('{"type": "make.coffee"}', "invalid_value"),
-        ('{"type": "session.update", "session":' + '{"a":' * 50_000 + "1" + "}" * 50_001, None),
-        ('{"type": "input_audio_buffer.append", "audio": "?"}', "invalid_base64"),
-        ("\x00\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "invalid_json"),
-    ],
-    ids=lambda value: repr(value)[:30],
-)
-async def test_what_is_no_event_is_answered_with_an_error(text: str, code: str | None) -> None:
+async def test_what_is_no_event_is_answered_with_an_error() -> None:
     """And the conversation goes on as if it had not been said."""
+    deep = '{"type": "session.update", "session":' + '{"a":' * 50_000 + "1" + "}" * 50_001
     async with House() as house, house.call() as caller:
-        await caller.line.send(text)
-        error = (await caller.until("error"))["error"]
-        assert error["type"] == "invalid_request_error"
-        assert code in (None, error["code"])
+        for text, code in (
+            ("", "invalid_json"),
+            ("{", "invalid_json"),
+            ('{"type": "response.create"', "invalid_json"),
+            ("\x00\U0001f600", "invalid_json"),
+            (deep, "invalid_json"),
+            ("[1, 2, 3]", "invalid_event"),
+            ("null", "invalid_event"),
+            ("{}", "missing_required_parameter"),
+            ('{"type": "make.coffee"}', "invalid_value"),
+            ('{"type": "input_audio_buffer.append", "audio": "?"}', "invalid_base64"),
+        ):
+            await caller.line.send(text)
+            error = (await caller.until("error"))["error"]
+            assert (error["type"], error["code"]) == ("invalid_request_error", code), text[:40]
         assert await caller.asks()
 
 

@@ -1,0 +1,190 @@
+"""OpenAI's chat completions: our prompt in their words, their chunks as our parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from realtime.engines.base import Finish, FinishReason, Message, Prompt, Token, Tool, ToolCall, ToolCallPart
+from realtime.engines.chat_completions import Reading, request
+from realtime.errors import EngineFailed
+
+WEATHER = Tool(name="weather", description="The weather", parameters={"type": "object"})
+ASKED = Message(role="user", text="How is the weather?")
+
+
+def calling(call_id: str) -> Message:
+    call = ToolCall(call_id=call_id, name="weather", arguments='{"city":"Rome"}')
+    return Message(role="assistant", text="", tool_calls=(call,))
+
+
+def read(*chunks: Any) -> list[Any]:
+    reading = Reading()
+    parts = [part for chunk in chunks for part in reading.parts(chunk)]
+    return [*parts, reading.finish()]
+
+
+def delta(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+
+
+def called(**call: Any) -> dict[str, Any]:
+    return delta(tool_calls=[call])
+
+
+def test_messages_keep_their_roles_and_words() -> None:
+    messages = (Message(role="system", text="Be brief."), ASKED, Message(role="assistant", text="Sunny."))
+    assert request(Prompt(messages=messages)) == {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "How is the weather?"},
+            {"role": "assistant", "content": "Sunny."},
+        ]
+    }
+
+
+def test_calls_made_together_are_one_message_before_their_results() -> None:
+    results = [Message(role="tool", text="sunny", call_id=call_id) for call_id in ("call_1", "call_2")]
+    sent = request(Prompt(messages=(ASKED, calling("call_1"), calling("call_2"), *results, calling("call_3"))))
+    assert [
+        (m["role"], [c["id"] for c in m.get("tool_calls", ())], m.get("tool_call_id")) for m in sent["messages"]
+    ] == [
+        ("user", [], None),
+        ("assistant", ["call_1", "call_2"], None),
+        ("tool", [], "call_1"),
+        ("tool", [], "call_2"),
+        ("assistant", ["call_3"], None),
+    ]
+    assert sent["messages"][1]["tool_calls"][0] == {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"city":"Rome"}'},
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("auto", "auto"),
+        ("none", "none"),
+        ("required", "required"),
+        ("weather", {"type": "function", "function": {"name": "weather"}}),
+    ],
+)
+def test_the_choice_of_a_tool(choice: str, sent: Any) -> None:
+    assert request(Prompt(messages=(ASKED,), tools=(WEATHER,), tool_choice=choice))["tool_choice"] == sent
+
+
+def test_a_tool_without_arguments_has_a_schema_all_the_same() -> None:
+    clock = Tool(name="clock", description="The time")
+    assert request(Prompt(messages=(ASKED,), tools=(clock,)))["tools"] == [
+        {
+            "type": "function",
+            "function": {
+                "name": "clock",
+                "description": "The time",
+                "parameters": {"type": "object", "properties": {}},
+            },
+        }
+    ]
+
+
+def test_a_temperature_is_sent_only_when_there_is_one() -> None:
+    assert request(Prompt(messages=(ASKED,), temperature=0.0))["temperature"] == 0.0
+    assert "temperature" not in request(Prompt(messages=(ASKED,)))
+
+
+def test_an_answer_with_its_counts() -> None:
+    usage = {"prompt_tokens": 12, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 8}}
+    assert read(
+        delta(role="assistant", content=None),
+        delta(content="Sun"),
+        delta(content="ny."),
+        delta("stop"),
+        {"choices": [], "usage": usage},
+    ) == [
+        Token("Sun"),
+        Token("ny."),
+        Finish(reason="stop", prompt_tokens=12, cached_tokens=8, completion_tokens=2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {"prompt_tokens": 12}, {"prompt_tokens_details": None}, {"prompt_tokens_details": {}}]
+)
+def test_servers_that_count_less(usage: Any) -> None:
+    finish = read(delta("stop", content="Sunny."), {"choices": [], "usage": usage})[-1]
+    assert (finish.cached_tokens, finish.completion_tokens) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("stop", "stop"),
+        ("length", "length"),
+        ("tool_calls", "tool_calls"),
+        ("function_call", "tool_calls"),
+        ("content_filter", "content_filter"),
+        ("eos_token", "stop"),
+    ],
+)
+def test_why_it_ended(theirs: str, ours: FinishReason) -> None:
+    assert read(delta(theirs, content="x"))[-1] == Finish(reason=ours)
+
+
+def test_calls_piece_by_piece() -> None:
+    assert read(
+        called(index=0, id="call_1", type="function", function={"name": "weather", "arguments": ""}),
+        called(index=0, function={"arguments": '{"city":'}),
+        called(index=0, function={"arguments": '"Rome"}'}),
+        called(index=1, id="call_2", type="function", function={"name": "clock", "arguments": "{}"}),
+        delta("tool_calls"),
+    ) == [
+        ToolCallPart(index=0, call_id="call_1", name="weather"),
+        ToolCallPart(index=0, arguments='{"city":'),
+        ToolCallPart(index=0, arguments='"Rome"}'),
+        ToolCallPart(index=1, call_id="call_2", name="clock", arguments="{}"),
+        Finish(reason="tool_calls"),
+    ]
+
+
+def test_calls_of_a_server_that_numbers_nothing() -> None:
+    one, more, two, finish = read(
+        called(function={"name": "weather", "arguments": "{"}),
+        called(function={"arguments": "}"}),
+        called(id="", function={"name": "clock", "arguments": "{}"}),
+        delta("stop"),
+    )
+    assert [(part.index, part.name, part.arguments) for part in (one, more, two)] == [
+        (0, "weather", "{"),
+        (0, None, "}"),
+        (1, "clock", "{}"),
+    ]
+    assert one.call_id
+    assert two.call_id
+    assert one.call_id != two.call_id
+    assert more.call_id is None
+    assert finish == Finish(reason="tool_calls")
+
+
+def test_thoughts_are_not_said() -> None:
+    assert read(delta(reasoning_content="He asks about"), delta("stop", content="Sunny."))[0] == Token("Sunny.")
+
+
+def test_an_answer_that_breaks_off_is_a_failure() -> None:
+    with pytest.raises(EngineFailed, match="broke off"):
+        read(delta(content="Sun"))
+
+
+@pytest.mark.parametrize(
+    "chunk", [None, 42, "text", [], {"choices": 1}, {"choices": [{"delta": {"content": 5}}]}, {"usage": "much"}]
+)
+def test_a_chunk_that_makes_no_sense_is_a_failure(chunk: Any) -> None:
+    with pytest.raises(EngineFailed, match="cannot be read"):
+        read(chunk)
+
+
+@pytest.mark.parametrize("chunk", [{}, {"choices": None}, {"choices": []}, {"choices": [{}]}, {"id": "x", "new": 1}])
+def test_a_chunk_that_says_nothing_adds_nothing(chunk: Any) -> None:
+    assert read(chunk, delta("stop")) == [Finish(reason="stop")]

@@ -1,0 +1,321 @@
+"""The embedded language model: conversations side by side, interruptions, and prompts that do not fit."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from threading import Barrier
+
+import psutil
+import pytest
+
+from realtime.engines.base import AnswerPart, Finish, Message, Prompt, Token, Tool, ToolCallPart, Urgency
+from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
+from realtime.engines.llama_options import DEFAULT_EXAMPLES, DEFAULT_MODEL
+from realtime.errors import BadConfiguration, EngineBusy, EngineFailed, ModelUnavailable
+from realtime.settings import DEFAULT_INSTRUCTIONS
+from tests.engines.conftest import MakeWorkshop
+
+pytestmark = pytest.mark.model
+
+SLOTS = 2
+
+
+@pytest.fixture(scope="module")
+def llama(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
+    """Two slots, and two may wait."""
+    engine = open_llama_cpp(workshop(slots=SLOTS, context_tokens=512, waiting_limit=2, max_tokens=200))
+    yield engine
+    asyncio.run(engine.close())
+
+
+def conversation(*said: str, instructions: str = DEFAULT_INSTRUCTIONS) -> Prompt:
+    """The user says the first, the assistant the second, and so on."""
+    roles = ("user", "assistant")
+    messages = (Message(role=roles[n % 2], text=text) for n, text in enumerate(said))  # type: ignore[arg-type]
+    return Prompt(messages=(Message(role="system", text=instructions), *messages))
+
+
+LONG = conversation("Tell me a very long story about a dog, a fox and a bear.")
+
+
+async def answered(llama: LlamaCpp, prompt: Prompt) -> tuple[str, Finish]:
+    parts = [part async for part in llama.answer(prompt)]
+    assert isinstance(parts[-1], Finish)
+    assert all(isinstance(part, Token) for part in parts[:-1])
+    return "".join(part.text for part in parts if isinstance(part, Token)), parts[-1]
+
+
+async def all_free(llama: LlamaCpp) -> None:
+    """Until nobody writes any more."""
+    meeting = Barrier(SLOTS, timeout=60)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(SLOTS):
+            tasks.create_task(llama._writers.run(meeting.wait, Urgency.PARTIAL))
+
+
+@pytest.fixture
+async def free(llama: LlamaCpp) -> AsyncIterator[LlamaCpp]:
+    """The model, with nothing left from the test before."""
+    await all_free(llama)
+    yield llama
+    await all_free(llama)
+
+
+async def test_everyday_questions_get_short_answers(free: LlamaCpp) -> None:
+    for question, word in [
+        ("What is the capital of France?", "Paris"),
+        ("what's the capital of france", "Paris"),
+        ("How many legs does a spider have?", "eight"),
+        ("What is the opposite of hot?", "cold"),
+    ]:
+        text, finish = await answered(free, conversation(question))
+        assert word in text
+        assert text.count(".") <= 2
+        assert finish.reason == "stop"
+        assert finish.completion_tokens < 40
+
+
+async def test_the_answer_comes_word_by_word_and_is_counted(free: LlamaCpp) -> None:
+    parts = [part async for part in free.answer(conversation("What is the capital of France?"))]
+    tokens, finish = parts[:-1], parts[-1]
+    assert len(tokens) > 4
+    assert isinstance(finish, Finish)
+    assert finish.completion_tokens == len(tokens) + 1  # and the one that ends it
+    assert finish.prompt_tokens > 60
+
+
+async def test_the_same_question_has_the_same_answer(free: LlamaCpp) -> None:
+    question = conversation("What should I have for breakfast?")
+    assert (await answered(free, question))[0] == (await answered(free, question))[0]
+
+
+async def test_the_next_turn_reads_only_what_is_new(free: LlamaCpp) -> None:
+    first = "What is the capital of France?"
+    text, _ = await answered(free, conversation(first))
+    others = [conversation("How deep is the sea?"), conversation("Hello there!")]
+    await answered(free, others[0])
+    _, finish = await answered(free, conversation(first, text, "And what is the capital of Italy?"))
+    assert finish.prompt_tokens - finish.cached_tokens < 30
+    assert finish.cached_tokens > 80
+
+
+async def test_the_instructions_are_read_before_anybody_comes(workshop: MakeWorkshop) -> None:
+    engine = open_llama_cpp(workshop(slots=1, context_tokens=512))
+    _, finish = await answered(engine, conversation("What is the capital of France?"))
+    await engine.close()
+    assert finish.prompt_tokens - finish.cached_tokens < 20
+
+
+async def test_conversations_side_by_side_are_not_mixed_up(free: LlamaCpp) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        france = tasks.create_task(answered(free, conversation("What is the capital of France?")))
+        spider = tasks.create_task(answered(free, conversation("How many legs does a spider have?")))
+    assert "Paris" in france.result()[0]
+    assert "eight" in spider.result()[0]
+
+
+async def test_the_event_loop_is_never_held_up(free: LlamaCpp, no_blocking: None) -> None:
+    await answered(free, conversation("What is the capital of France?"))
+
+
+async def test_a_limit_ends_the_answer(free: LlamaCpp) -> None:
+    prompt = Prompt(messages=LONG.messages, max_tokens=5)
+    _, finish = await answered(free, prompt)
+    assert (finish.reason, finish.completion_tokens) == ("length", 5)
+
+
+async def test_closing_stops_the_writing_and_frees_the_slot(free: LlamaCpp) -> None:
+    async with aclosing(free.answer(LONG)) as parts:
+        written = [await anext(parts) for _ in range(3)]
+        assert free._writers._idle == SLOTS - 1
+    assert all(isinstance(part, Token) for part in written)
+    await all_free(free)
+    assert "Paris" in (await answered(free, conversation("What is the capital of France?")))[0]
+
+
+async def test_cancelling_stops_the_writing(free: LlamaCpp) -> None:
+    async def listen(parts: AsyncIterator[AnswerPart]) -> None:
+        async for _ in parts:
+            begun.set()
+
+    begun = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(listen(free.answer(LONG)))
+        await begun.wait()
+        listening.cancel()
+    assert listening.cancelled()
+    await all_free(free)
+
+
+async def test_a_prompt_that_is_still_being_read_can_be_stopped(free: LlamaCpp) -> None:
+    reported = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    server = free._server
+
+    class Watched:
+        """Tells when the first step of the prompt has been read."""
+
+        def handle_chat_completions(self, body: object, callback: object) -> None:
+            def take(chunk: dict[str, object]) -> bool:
+                loop.call_soon_threadsafe(reported.set)
+                return bool(callback(chunk))  # type: ignore[operator]
+
+            server.handle_chat_completions(body, take)
+
+    free._server = Watched()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            words = " ".join(f"fox {n}" for n in range(90))
+            listening = tasks.create_task(answered(free, conversation(words)))
+            await reported.wait()
+            listening.cancel()
+        await all_free(free)
+    finally:
+        free._server = server
+    assert listening.cancelled()
+
+
+async def test_who_comes_when_all_are_busy_waits_and_one_too_many_is_refused(free: LlamaCpp) -> None:
+    async with aclosing(free.answer(LONG)) as one, aclosing(free.answer(LONG)) as other:
+        await anext(one)
+        await anext(other)
+        async with asyncio.TaskGroup() as tasks:
+            waiting = [tasks.create_task(answered(free, conversation("Hello."))) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(EngineBusy, match="2 inference steps are waiting"):
+                await answered(free, conversation("Hello."))
+            waiting[1].cancel()
+            await one.aclose()
+            text, _ = await waiting[0]
+    assert text
+    assert waiting[1].cancelled()
+
+
+async def test_a_turn_that_does_not_fit_is_a_failure_with_numbers(free: LlamaCpp) -> None:
+    with pytest.raises(EngineFailed, match=r"the last turn alone has \d+ tokens .* takes 512"):
+        await answered(free, conversation("word " * 1000))
+
+
+async def test_of_a_long_conversation_the_oldest_turns_are_left_out(free: LlamaCpp) -> None:
+    turns = [text for n in range(40) for text in (f"Tell me fact number {n}.", f"Fact {n}: it has {n} legs.")]
+    text, finish = await answered(free, conversation(*turns, "What is the capital of France?"))
+    assert "Paris" in text
+    assert finish.prompt_tokens < 512
+
+
+async def test_what_is_no_text_is_refused_without_its_words(free: LlamaCpp) -> None:
+    with pytest.raises(EngineFailed, match="refused") as refused:
+        await answered(free, conversation("my secret \ud800"))
+    assert "secret" not in str(refused.value)
+
+
+TEMPLATE = """
+{%- if tools %}{{ '<|im_start|>system\n# Tools\n<tools>' }}
+{%- for tool in tools %}{{ '\n' }}{{ tool | tojson }}{% endfor %}{{ '\n</tools><|im_end|>\n' }}{% endif %}
+{%- for message in messages %}
+{%- if message.role == 'assistant' and message.tool_calls %}{{ '<|im_start|>assistant' }}
+{%- for call in message.tool_calls %}
+{{- '\n<tool_call>\n{"name": "' }}{{ call.function.name }}{{ '", "arguments": ' }}{{ call.function.arguments | tojson }}
+{{- '}\n</tool_call>' }}{% endfor %}{{ '<|im_end|>\n' }}
+{%- else %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{% endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
+"""
+WEATHER = Tool(
+    name="get_weather",
+    description="The weather in a city",
+    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+
+
+@pytest.fixture
+async def caller(workshop: MakeWorkshop) -> AsyncIterator[LlamaCpp]:
+    """The model with a template that knows tools."""
+    engine = open_llama_cpp(workshop(slots=1, context_tokens=1024, chat_template=TEMPLATE, examples=[]))
+    yield engine
+    await engine.close()
+
+
+async def test_a_tool_is_called_piece_by_piece(caller: LlamaCpp) -> None:
+    # So small a model calls no tool that it has not seen called.
+    seen = [
+        text
+        for city in ("Rome", "Oslo")
+        for text in (
+            f"What is the weather in {city}?",
+            f'<tool_call>\n{{"name": "get_weather", "arguments": {{"city": "{city}"}}}}\n</tool_call>',
+        )
+    ]
+    messages = conversation(*seen, "What is the weather in Paris?").messages
+    parts = [part async for part in caller.answer(Prompt(messages=messages, tools=(WEATHER,)))]
+    calls = [part for part in parts if isinstance(part, ToolCallPart)]
+    assert (calls[0].index, calls[0].name) == (0, "get_weather")
+    assert calls[0].call_id
+    assert len(calls) > 2
+    assert "".join(part.arguments for part in calls) == '{"city": "Paris"}'
+    assert isinstance(parts[-1], Finish)
+    assert parts[-1].reason == "tool_calls"
+
+
+async def test_a_schema_that_makes_no_sense_is_refused(caller: LlamaCpp) -> None:
+    nonsense = Tool(name="x", description="", parameters={"type": "nonsense"})
+    with pytest.raises(EngineFailed, match="refused"):
+        await answered(caller, Prompt(messages=LONG.messages, tools=(nonsense,), tool_choice="x"))
+
+
+def test_a_tool_chosen_by_name_is_the_only_one_and_required(llama: LlamaCpp) -> None:
+    other = Tool(name="other", description="")
+    prompt = Prompt(messages=LONG.messages, tools=(other, WEATHER), tool_choice="get_weather")
+    body = llama._body(prompt, prompt.messages, 0)
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["get_weather"]
+    assert body["tool_choice"] == "required"
+
+
+def test_the_default_model_is_shown_examples_after_the_instructions(llama: LlamaCpp) -> None:
+    shown = llama._with_examples(conversation("Hi.").messages)
+    assert [message.role for message in shown] == ["system", *["user", "assistant"] * 3, "user"]
+    assert shown[1].text == DEFAULT_EXAMPLES[DEFAULT_MODEL][0][0]
+    assert [message.role for message in llama._with_examples(shown[1:2])] == [*["user", "assistant"] * 3, "user"]
+
+
+async def test_closing_ends_every_answer_and_gives_everything_back(workshop: MakeWorkshop) -> None:
+    await asyncio.to_thread(int)  # the thread that will close it is not counted
+    threads = psutil.Process().num_threads()
+    engine = open_llama_cpp(workshop(slots=1, context_tokens=512))
+    assert psutil.Process().num_threads() > threads
+    async with aclosing(engine.answer(LONG)) as parts:
+        await anext(parts)
+        await engine.close()
+        with pytest.raises(EngineFailed, match="broke off"):
+            [part async for part in parts]
+    with pytest.raises(EngineFailed, match="closed"):
+        await answered(engine, LONG)
+    assert psutil.Process().num_threads() == threads
+
+
+def test_no_door_is_left_open(workshop: MakeWorkshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """llama.cpp cannot do without a listener; it is on a socket that has no name any more, and on no port."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    engine = open_llama_cpp(workshop(slots=1, context_tokens=256))
+    address = engine._server.listening_address
+    assert address.startswith("unix://")
+    assert list(tmp_path.iterdir()) == []
+    with socket.socket(socket.AF_UNIX) as door, pytest.raises(FileNotFoundError):
+        door.connect(address.removeprefix("unix://"))
+    asyncio.run(engine.close())
+
+
+def test_instructions_that_do_not_fit_are_a_mistake_in_the_configuration(workshop: MakeWorkshop) -> None:
+    with pytest.raises(BadConfiguration, match=r"llama-cpp.* has \d+ tokens .* takes 256"):
+        open_llama_cpp(workshop(slots=1, context_tokens=256, instructions="word " * 400))
+
+
+def test_a_file_that_is_no_model_is_named(workshop: MakeWorkshop, tmp_path: Path) -> None:
+    path = tmp_path / "not.gguf"
+    path.write_bytes(b"no model")
+    with pytest.raises(ModelUnavailable, match=r"cannot load .*not\.gguf"):
+        open_llama_cpp(workshop(model=str(path)))
