@@ -45,7 +45,7 @@ class Microphone:
 
     def chunks(self, audio: bytes) -> Iterator[bytes]:
         """`audio` in pieces that can be listened to without holding anybody else up."""
-        size = self.codec.rate_hz * 2 * _CHUNK_MS // 1000
+        size = self.codec.rate_hz * self._settings.format.bytes_per_sample * _CHUNK_MS // 1000
         return (audio[start : start + size] for start in range(0, len(audio), size))
 
     def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from realtime.conductor import INBOX_LIMIT
 from realtime.engines.base import AnswerPart, Listening, Prompt, Segment, Speaking
 from realtime.errors import EngineFailed
 from tests.dialogue import Dialogue
-from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, settle, voice
+from tests.fakes import FakeChat, FakeDetector, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, settle, voice
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 
@@ -73,15 +73,22 @@ class SlowToStop(FakeChat):
 
 
 class Ears(FakeTranscriber):
-    """Remembers how it was told to listen."""
+    """Remembers how it was told to listen, and how much it is at."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
         self.hints: list[Listening] = []
+        self.at = 0
 
-    def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+    async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
         self.hints.append(listening)
-        return super().transcribe(speech, listening)
+        self.at += 1
+        try:
+            async with aclosing(super().transcribe(speech, listening)) as segments:
+                async for segment in segments:
+                    yield segment
+        finally:
+            self.at -= 1
 
 
 # --- what reaches the engines ------------------------------------------------------------------------------------
@@ -168,6 +175,22 @@ async def test_an_item_that_brings_its_sound_is_put_into_words() -> None:
         assert client.words(client.response["id"]) == "Hello!"
 
 
+async def test_an_item_that_is_deleted_is_not_listened_to_any_further() -> None:
+    """The response that waited for its words does not wait any more; the next turn is heard as always."""
+    transcriber = Ears(gate=asyncio.Event())
+    async with Dialogue(fake_engines(transcriber=transcriber)) as client:
+        await client.says(*QUESTION)
+        assert transcriber.at == 1
+        await client.asks("conversation.item.delete", item_id=client.last("input_audio_buffer.committed")["item_id"])
+        assert transcriber.at == 0
+        assert transcriber.gate
+        transcriber.gate.set()
+        await client.says(*QUESTION)
+        await client.goes_on(5)
+        assert client.response["status"] == "completed"
+        assert [len(transcriber.heard), transcriber.at] == [2, 0]
+
+
 # --- odd clients -------------------------------------------------------------------------------------------------
 
 
@@ -192,17 +215,80 @@ async def test_a_response_cancelled_in_the_breath_it_was_asked_for_is_never_made
         assert chat.prompts == []
 
 
-async def test_a_long_append_lets_others_go_on() -> None:
-    """Minutes of sound in one event: whoever else has something to do gets a turn with every second of it."""
-    turns = 0
-    async with Dialogue(max_turn_ms=400_000) as client:
-        await client.tunes(turn_detection=None)
-        client.send("input_audio_buffer.append", audio=base64.b64encode(bytes(150 * 48_000)).decode())
+@pytest.mark.parametrize("audio_format", ["audio/pcm", "audio/pcmu", "audio/pcma"])
+async def test_a_long_append_lets_others_go_on(audio_format: str) -> None:
+    """Minutes of sound in one event: nobody waits while the detector hears more than a second of it."""
+    engines, heard = fake_engines(), 0
+    detector = engines.detector
+
+    class Counting(FakeDetector):
+        def stream(self) -> Counting:
+            return self
+
+        def probability(self, window: Pcm) -> float:
+            nonlocal heard
+            heard += 1
+            return detector.stream().probability(window)
+
+    most = before = 0
+    engines = replace(engines, detector=Counting())
+    async with Dialogue(engines, audio_format=audio_format) as client:
+        await client.tunes(format={"type": audio_format})
+        sound = find_codec(audio_format).encode(quiet(150_000, find_codec(audio_format).rate_hz))
+        client.send("input_audio_buffer.append", audio=base64.b64encode(sound).decode())
         client.send("input_audio_buffer.clear")
         while not client.all("input_audio_buffer.cleared"):
             await asyncio.sleep(0)
-            turns += 1
-    assert turns >= 150
+            most, before = max(most, heard - before), heard
+    assert heard == 150_000 // 32
+    assert most <= 1000 // 32 + 1
+
+
+async def test_what_was_deleted_is_not_put_into_words() -> None:
+    """Its transcription stops, and a new item of the same name is not given the words of the old one."""
+    transcriber = FakeTranscriber(["Old words.", "New words."], gate=asyncio.Event())
+    async with Dialogue(fake_engines(transcriber=transcriber)) as client:
+        await client.tunes(transcription={"model": "whisper-1"})
+        spoken = base64.b64encode(find_codec("audio/pcm").encode(voice(300))).decode()
+        item = {"type": "message", "role": "user", "id": "x", "content": [{"type": "input_audio", "audio": spoken}]}
+        client.send("conversation.item.create", item=item)
+        await until(lambda: len(transcriber.heard) == 1)
+        client.send("conversation.item.delete", item_id="x")
+        client.send("conversation.item.create", item=item)
+        await until(lambda: len(transcriber.heard) == 2)
+        assert transcriber.gate
+        transcriber.gate.set()
+        completed = await client.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "New words."
+        assert len(client.all("conversation.item.input_audio_transcription.completed")) == 1
+
+
+async def test_the_hints_for_a_turn_are_those_of_its_time() -> None:
+    """A language chosen after a commit is for the next turn."""
+    hinted: list[Listening] = []
+
+    class Noting(FakeTranscriber):
+        async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+            hinted.append(listening)
+            async with aclosing(super().transcribe(speech, listening)) as segments:
+                async for segment in segments:
+                    yield segment
+
+    async with Dialogue(fake_engines(transcriber=Noting())) as client:
+        await client.tunes(turn_detection=None, transcription={"language": "en"})
+        await client.says(voice(300))
+        client.send("input_audio_buffer.commit")
+        audio = {"input": {"transcription": {"language": "de"}}}
+        client.send("session.update", session={"type": "realtime", "audio": audio})
+        await client.goes_on()
+    assert [listening.language for listening in hinted] == ["en"]
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Go on until a thread that is not on our clock has done its part."""
+    async with asyncio.timeout(10):
+        while not done():
+            await settle(1)
 
 
 async def test_what_is_cleared_is_not_heard() -> None:

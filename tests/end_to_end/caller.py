@@ -29,6 +29,7 @@ class Caller:
         self.events: list[dict[str, Any]] = []
         self.sent_ms = 0
         self._sent_when: list[int] = []
+        self._came_s: list[float] = []
         self._news = asyncio.Condition()
 
     async def listen(self) -> None:
@@ -37,6 +38,7 @@ class Caller:
             event = check_event((await self._connection.recv_bytes()).decode())
             async with self._news:
                 self._sent_when.append(self.sent_ms)
+                self._came_s.append(asyncio.get_running_loop().time())
                 self.events.append(event)
                 self._news.notify_all()
 
@@ -92,6 +94,11 @@ class Caller:
         """How many ms of audio had been sent when event `index` came."""
         return self._sent_when[index]
 
+    def answering_s(self) -> tuple[float, float]:
+        """When the first response was created, and when it was done."""
+        types = self.types()
+        return self._came_s[types.index("response.created")], self._came_s[types.index("response.done")]
+
     def seen(self, kind: str, times: int = 1) -> bool:
         return len(self.of_type(kind)) >= times
 
@@ -114,13 +121,10 @@ async def calling(url: str, session: dict[str, Any], format_name: str = "audio/p
     client = AsyncOpenAI(base_url=f"{url}/v1", api_key="any key will do")
     async with client, client.realtime.connect(model="gpt-realtime") as connection:
         caller = Caller(connection, format_name)
-        listening = asyncio.create_task(caller.listen())
-        try:
-            await connection.session.update(
-                session=cast(RealtimeSessionCreateRequestParam, {"type": "realtime", **session})
-            )
+        async with asyncio.TaskGroup() as tasks:  # an event that breaks the contract, or a lost line, ends the test
+            listening = tasks.create_task(caller.listen())
+            wanted = cast(RealtimeSessionCreateRequestParam, {"type": "realtime", **session})
+            await connection.session.update(session=wanted)
             await caller.wait("session.updated")
             yield caller
-        finally:
             listening.cancel()
-            await asyncio.wait([listening])

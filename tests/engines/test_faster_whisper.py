@@ -143,9 +143,7 @@ async def test_a_model_of_many_languages_is_told_which_and_not_how_many_words() 
 
 async def test_a_language_that_is_none_is_a_failure() -> None:
     whisper = FasterWhisper(Polyglot(), FasterWhisperOptions(), Scheduler(1))
-    with pytest.raises(
-        EngineFailed, match=r"transcription with 'whisper-tiny\.en' failed: 'xx' is not"
-    ):
+    with pytest.raises(EngineFailed, match=r"transcription with 'whisper-tiny\.en' failed: 'xx' is not"):
         await heard(whisper, spoken("week"), Listening(language="xx"))
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from realtime.protocol import reports
 from realtime.protocol.effects import DropInput, Listen, StartReply, StopReply, TranscribeInput, TuneInput
+from realtime.protocol.responses import MAX_LIVE_RESPONSES
+from realtime.protocol.session import MAX_UNHEARD_ITEMS
 from tests.protocol.client import AUDIO_CLOSING, COMMITTING, OPENING, Client
 
 STARTED = "input_audio_buffer.speech_started"
@@ -384,3 +386,40 @@ def test_a_refusal_is_one_error_with_everything_the_client_needs(client: Client)
         "param": None,
         "event_id": "mine",
     }
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------
+
+
+def test_turns_that_end_faster_than_they_can_be_transcribed_are_given_up(captioned: Client) -> None:
+    """One session cannot fill the engines' waiting line for everybody."""
+    client = captioned
+    for _ in range(MAX_UNHEARD_ITEMS):
+        client.append_ms(200)
+        client.begin_speech(at_ms=0)
+        assert "TranscribeInput" in client.end_speech(at_ms=200).names
+    client.append_ms(200)
+    client.begin_speech(at_ms=0)
+    told = client.end_speech(at_ms=200)
+    assert "TranscribeInput" not in told.names
+    assert "DropInput" in told.names
+    failed = told.event("conversation.item.input_audio_transcription.failed")
+    assert failed["error"]["code"] == "rate_limit_exceeded"
+
+
+def test_a_conversation_is_given_only_so_much_text(client: Client) -> None:
+    """And what is deleted makes no room: a bound on what a client can have the server remember."""
+    half = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x" * 1_000_000}]}
+    for _ in range(2):
+        assert client.send("conversation.item.create", item=half).names[0] == "conversation.item.added"
+    refused = client.send("conversation.item.create", item=half)
+    assert refused.error["code"] == "string_above_max_length"
+
+
+def test_only_so_many_responses_run_beside_the_conversation(client: Client) -> None:
+    aside = {"conversation": "none", "input": []}
+    for _ in range(MAX_LIVE_RESPONSES):
+        assert client.send("response.create", response=aside).names[0] == "response.created"
+    refused = client.send("response.create", response=aside)
+    assert refused.error["code"] == "rate_limit_exceeded"
+    assert client.send("response.create").names[0] == "response.created"

@@ -30,6 +30,7 @@ from realtime.protocol import server_events as said
 from realtime.protocol.config import AudioFormat, AudioInput, PcmFormat
 from realtime.protocol.items import InputAudio, Item, Message
 from realtime.protocol.responses import Output
+from realtime.protocol.session import MAX_UNHEARD_ITEMS
 from realtime.protocol.wire import UnreadableEvent
 from tests.protocol.life import Content, Life
 
@@ -180,6 +181,10 @@ class Witness:
     ) -> None:
         assert self.settings is not None
         assert self.settings.audio.input.transcription is not None, "nobody had asked for words"
+        if isinstance(event, said.TranscriptionFailed) and event.error.code == "rate_limit_exceeded":
+            assert event.item_id == self.order[-1], "only the newest turn is given up"
+            assert len(self.unheard) == MAX_UNHEARD_ITEMS, "there was room to transcribe it"
+            return
         assert event.item_id == self._heard_about
         item = self.items[event.item_id]
         assert isinstance(item, Message)

@@ -90,7 +90,7 @@ async def test_speak_and_hear_the_answer(live_server: LiveServer, spoken_questio
         mine = page.locator("#captions .user p").first
         answer = page.locator("#captions .assistant p").first
         await expect(mine).to_contain_text(re.compile("france", re.IGNORECASE), timeout=ANSWER_TIMEOUT_S * 1000)
-        await expect(answer).to_have_text(re.compile(r"\w{2,}"), timeout=ANSWER_TIMEOUT_S * 1000)
+        await expect(answer).to_contain_text(re.compile("paris", re.IGNORECASE), timeout=ANSWER_TIMEOUT_S * 1000)
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             counters = await page.evaluate(WAIT_FOR_SAMPLES, HALF_A_SECOND)
 
