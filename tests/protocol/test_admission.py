@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from realtime.errors import InvalidRequest
+from realtime.ids import counting_ids
+from realtime.protocol.admission import MAX_AUDIO_BYTES, admit_item
 from realtime.protocol.effects import TranscribeItem
+from realtime.protocol.items import InputAudio, InputText, Message
+from realtime.protocol.wire import MAX_APPEND_BYTES
 from tests.protocol.client import Client, Told
 
 ADDED = ["conversation.item.added", "conversation.item.done"]
@@ -107,6 +112,22 @@ def test_audio_with_words_is_believed(client: Client) -> None:
     told = create(client, "user", {"type": "input_audio", "audio": AUDIO, "transcript": "Hello."})
     assert told.names == ADDED
     assert told.event("conversation.item.done")["item"]["content"] == [{"type": "input_audio", "transcript": "Hello."}]
+
+
+def listen(size_bytes: int) -> Message:
+    return Message(role="user", content=(InputText(text="Listen:"), InputAudio(audio=bytes(size_bytes))))
+
+
+def test_a_part_may_carry_as_much_audio_as_an_append() -> None:
+    _, audio = admit_item(listen(MAX_AUDIO_BYTES), counting_ids(), "item")
+    assert audio is not None
+    assert len(audio) == MAX_AUDIO_BYTES == MAX_APPEND_BYTES
+
+
+def test_a_part_with_more_audio_is_named() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        admit_item(listen(MAX_AUDIO_BYTES + 1), counting_ids(), "item")
+    assert (caught.value.reason, caught.value.param) == ("string_above_max_length", "item.content[1].audio")
 
 
 def test_several_pieces_of_audio_are_put_into_words_as_one(client: Client) -> None:
