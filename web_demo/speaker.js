@@ -74,7 +74,7 @@ export class Speaker {
     return new Promise((resolve) => {
       this.#flushes.push(resolve);
       // A suspended audio thread answers nobody; the conversation must go on all the same.
-      setTimeout(() => this.#flushed(resolve, []), FLUSH_PATIENCE_MS);
+      setTimeout(() => resolve([]), FLUSH_PATIENCE_MS);
       this.#node.port.postMessage({ do: "flush" });
     });
   }
@@ -94,16 +94,8 @@ export class Speaker {
     if (message.tell === "started") this.#listener.onStarted(message.itemId, this.#delayMs());
     if (message.tell === "finished") this.#listener.onFinished(message.itemId);
     if (message.tell === "progress") this.#listener.onProgress(message);
-    if (message.tell === "flushed") this.#flushed(this.#flushes[0], message.heard);
-  }
-
-  /**
-   * @param {(heard: Heard[]) => void} resolve
-   * @param {Heard[]} heard
-   */
-  #flushed(resolve, heard) {
-    this.#flushes = this.#flushes.filter((other) => other !== resolve);
-    resolve?.(heard);
+    // One answer for each order, in their order; one that nobody waits for any more goes nowhere.
+    if (message.tell === "flushed") this.#flushes.shift()?.(message.heard);
   }
 
   #delayMs() {
