@@ -41,6 +41,7 @@ def test_every_try_is_shorter_and_the_last_is_the_last_turn() -> None:
     tries = list(recall(messages, 100_000))
     lengths = [len(given) for given in tries]
     assert lengths == sorted(set(lengths), reverse=True)
+    assert 4 <= len(tries) <= 6
     assert tries[0] == messages
     assert tries[-1] == (INSTRUCTIONS, *messages[-2:])
 

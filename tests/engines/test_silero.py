@@ -79,7 +79,7 @@ def test_speech_is_told_from_silence_and_noise(silero: Detector) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("shape", [(0,), (511,), (513,), (1, 512)])
+@pytest.mark.parametrize("shape", [(0,), (511,), (513,), (1, 512), (512, 2)])
 def test_a_window_of_another_size_is_refused(silero: Detector, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"windows of shape \(512,\), not"):
         silero.stream().probability(np.zeros(shape, np.float32))

@@ -33,8 +33,8 @@ def test_a_new_one_takes_a_slot_that_nobody_has_used() -> None:
 
 def test_when_all_are_used_the_oldest_conversation_is_forgotten() -> None:
     slots = Slots(2)
-    oldest = lent(slots, "a", "b", "c")
-    lent(slots, "d", "e", "f")
+    oldest = lent(slots, "a", "b", "c", "d", "e")
+    lent(slots, "f")
     assert lent(slots, "x", "y", "z") == oldest
 
 

@@ -19,8 +19,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, WebSocketRoute, async_playwright, expect
+
+from realtime.audio import Audio, silence
+from realtime.codecs.containers import write_wav
+from tests.live import question
 
 pytestmark = pytest.mark.browser
 
@@ -101,6 +106,28 @@ async def test_speak_and_hear_the_answer(live_server: LiveServer, spoken_questio
         await expect(page.locator("#notices")).to_be_empty()
         await page.get_by_role("button", name="End").click()
         await expect(page.locator("#status")).to_have_text("Ready")
+        assert complaints == []
+
+
+@pytest.mark.model
+async def test_talking_over_the_answer_cuts_it_where_it_was_heard(live_server: LiveServer, tmp_path: Path) -> None:
+    """A question with a long answer, then another while that is being spoken."""
+    pause = silence(6000, 24_000)
+    spoken = np.concatenate([question("sky").pcm, pause, question("france").pcm])
+    write_wav(tmp_path / "both.wav", Audio(spoken, 24_000))
+    microphone = f"--use-file-for-fake-audio-capture={tmp_path / 'both.wav'}%noloop"
+    async with chromium("--use-fake-ui-for-media-stream", microphone) as browser:
+        page, complaints = await open_page(browser, live_server)
+        await page.get_by_role("button", name="Start").click()
+        cut = page.locator("#captions .assistant.cut")
+        await expect(cut).to_have_count(1, timeout=ANSWER_TIMEOUT_S * 1000)
+        counters = await page.evaluate("window.realtimeDemo.counters")
+        played_ms = counters["samplesPlayed"] / 24
+        assert 0 < counters["lastTruncate"]["audioEndMs"] <= played_ms
+        assert played_ms - counters["lastTruncate"]["audioEndMs"] < 500, "sound went on after the cut"
+        second = page.locator("#captions .assistant p").nth(1)
+        await expect(second).to_contain_text(re.compile("paris", re.IGNORECASE), timeout=ANSWER_TIMEOUT_S * 1000)
+        await expect(page.locator("#notices")).to_be_empty()  # the server took the truncation as right
         assert complaints == []
 
 
