@@ -9,6 +9,7 @@ import importlib.util
 import json
 import random
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -137,5 +138,6 @@ def test_a_missing_client_is_named_with_the_extra_that_brings_it(
 
 
 def test_finding_a_model_does_not_load_the_client() -> None:
-    assert "realtime.models.store" in sys.modules
-    assert "huggingface_hub" not in sys.modules
+    loaded = "import sys, realtime.models.store; print('huggingface_hub' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

@@ -179,6 +179,7 @@ class Walker:
                 self._plain,
                 self._plain,
                 self._update,
+                self._switch_turns,
                 self._create_item,
                 self._create_item,
                 self._about_item,
@@ -229,6 +230,11 @@ class Walker:
             "tools": choose([[], [{"type": "function"}]]),
         }
         return {"type": "session.update", "session": self._or_wrong({"type": "realtime"} | self._some(session), {}, 5)}
+
+    def _switch_turns(self, client: Client) -> dict[str, Any]:
+        detection = None if client.witness.detecting else {"type": "server_vad"}
+        session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+        return {"type": "session.update", "session": session}
 
     def _create_item(self, client: Client) -> dict[str, Any]:
         choose = self._random.choice
