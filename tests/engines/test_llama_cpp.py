@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import psutil
 import pytest
 
 from realtime.engines.base import AnswerPart, Finish, Message, Prompt, Token, Tool, ToolCallPart, Urgency
 from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
-from realtime.engines.llama_options import DEFAULT_EXAMPLES, DEFAULT_MODEL
+from realtime.engines.llama_options import DEFAULT_EXAMPLES, DEFAULT_MODEL, LlamaCppOptions
 from realtime.errors import BadConfiguration, EngineBusy, EngineFailed, ModelUnavailable
 from realtime.settings import DEFAULT_INSTRUCTIONS
 from tests.engines.conftest import MakeWorkshop
@@ -128,12 +129,42 @@ async def test_a_limit_ends_the_answer(free: LlamaCpp) -> None:
     assert (finish.reason, finish.completion_tokens) == ("length", 5)
 
 
+class Watched:
+    """The model, and what it wrote whether anybody read it or not."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self.began = asyncio.Event()
+        self.chunks: list[dict[str, Any]] = []
+
+    def handle_chat_completions(self, body: Any, callback: Callable[[Any], bool]) -> None:
+        def take(chunk: Any) -> bool:
+            self.chunks.append(chunk)
+            self._loop.call_soon_threadsafe(self.began.set)
+            return callback(chunk)
+
+        self._server.handle_chat_completions(body, take)
+
+
+@contextmanager
+def watching(llama: LlamaCpp) -> Iterator[Watched]:
+    server = llama._server
+    llama._server = Watched(server)
+    try:
+        yield llama._server
+    finally:
+        llama._server = server
+
+
 async def test_closing_stops_the_writing_and_frees_the_slot(free: LlamaCpp) -> None:
-    async with aclosing(free.answer(LONG)) as parts:
-        written = [await anext(parts) for _ in range(3)]
-        assert free._writers._idle == SLOTS - 1
+    with watching(free) as watched:
+        async with aclosing(free.answer(LONG)) as parts:
+            written = [await anext(parts) for _ in range(3)]
+            assert free._writers._idle == SLOTS - 1
+        await all_free(free)
     assert all(isinstance(part, Token) for part in written)
-    await all_free(free)
+    assert len(watched.chunks) < 30  # of the 200 it would have written
     assert "Paris" in (await answered(free, conversation("What is the capital of France?")))[0]
 
 
@@ -152,31 +183,16 @@ async def test_cancelling_stops_the_writing(free: LlamaCpp) -> None:
 
 
 async def test_a_prompt_that_is_still_being_read_can_be_stopped(free: LlamaCpp) -> None:
-    reported = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    server = free._server
-
-    class Watched:
-        """Tells when the first step of the prompt has been read."""
-
-        def handle_chat_completions(self, body: object, callback: object) -> None:
-            def take(chunk: dict[str, object]) -> bool:
-                loop.call_soon_threadsafe(reported.set)
-                return bool(callback(chunk))  # type: ignore[operator]
-
-            server.handle_chat_completions(body, take)
-
-    free._server = Watched()
-    try:
+    with watching(free) as watched:
         async with asyncio.TaskGroup() as tasks:
             words = " ".join(f"fox {n}" for n in range(90))
             listening = tasks.create_task(answered(free, conversation(words)))
-            await reported.wait()
+            await watched.began.wait()
             listening.cancel()
         await all_free(free)
-    finally:
-        free._server = server
     assert listening.cancelled()
+    progress = watched.chunks[-1]["prompt_progress"]
+    assert progress["processed"] < progress["total"]
 
 
 async def test_who_comes_when_all_are_busy_waits_and_one_too_many_is_refused(free: LlamaCpp) -> None:
@@ -265,6 +281,16 @@ async def test_a_schema_that_makes_no_sense_is_refused(caller: LlamaCpp) -> None
     nonsense = Tool(name="x", description="", parameters={"type": "nonsense"})
     with pytest.raises(EngineFailed, match="refused"):
         await answered(caller, Prompt(messages=LONG.messages, tools=(nonsense,), tool_choice="x"))
+
+
+def test_options_and_the_prompt_shape_the_request(llama: LlamaCpp) -> None:
+    options = LlamaCppOptions(top_p=0.5, min_p=0.1, seed=7, dry_multiplier=0.2, temperature=0.4, max_tokens=9)
+    engine = LlamaCpp(llama._server, options)
+    body = engine._body(LONG, LONG.messages, 3)
+    sampling = {"top_p": 0.5, "min_p": 0.1, "seed": 7, "dry_multiplier": 0.2, "temperature": 0.4}
+    assert body.items() >= {**sampling, "max_tokens": 9, "id_slot": 3}.items()
+    own = Prompt(messages=LONG.messages, temperature=1.0, max_tokens=2)
+    assert engine._body(own, own.messages, 0).items() >= {"temperature": 1.0, "max_tokens": 2}.items()
 
 
 def test_a_tool_chosen_by_name_is_the_only_one_and_required(llama: LlamaCpp) -> None:
