@@ -19,7 +19,8 @@ from realtime.engines.opening import open_engine
 from realtime.engines.registry import Kind
 from realtime.engines.scheduler import Scheduler
 from realtime.errors import InvalidRequest
-from realtime.settings import Settings
+from realtime.logs import set_up_logs
+from realtime.settings import LogSettings, Settings
 
 
 def transcribe(
@@ -65,6 +66,7 @@ async def _say(settings: Settings, text: str, output: Path, speaking: Speaking) 
 
 @asynccontextmanager
 async def _engine(kind: Kind, settings: Settings) -> AsyncIterator[Any]:
+    set_up_logs(LogSettings(level="warning"))  # what is printed is the answer, and may go into a pipe
     scheduler = Scheduler(settings.threads.workers)
     engine = open_engine(kind, settings, open_store(settings).path, scheduler)
     try:
