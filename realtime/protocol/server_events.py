@@ -28,8 +28,8 @@ class SessionObject(SessionConfig, kw_only=True):
 
     id: str
     object: Literal["realtime.session"] = "realtime.session"
-    expires_at: int = 0
-    """Unix seconds at which the session ends; 0 when it never does."""
+    expires_at: int | None = None
+    """Unix seconds at which the session ends; null, because it never does."""
 
 
 class SessionCreated(_ServerEvent, tag="session.created"):

@@ -87,7 +87,7 @@ def test_a_session_begins_as_openais_do(client: Client) -> None:
         "prompt": None,
         "reasoning": None,
         "include": None,
-        "expires_at": 0,
+        "expires_at": None,
     }
 
 
