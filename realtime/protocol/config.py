@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from realtime.errors import InvalidRequest
-from realtime.protocol.faults import fault
+from realtime.protocol.faults import fault, refuse_first
 from realtime.structs import Strict
 
 # Rates divide this one, so positions in any mixture of formats add up exactly.
@@ -199,8 +199,4 @@ def refuse_unsupported(config: SessionConfig) -> None:
             isinstance(detection, ServerVad) and detection.idle_timeout_ms is not None
         ),
     }
-    for param, present in unsupported.items():
-        if present:
-            raise InvalidRequest(
-                f"'{param}' asks for something this server does not support.", code="unsupported_value", param=param
-            )
+    refuse_first(unsupported)

@@ -31,3 +31,12 @@ def fault(problem: msgspec.ValidationError, root: str = "") -> InvalidRequest:
     code = next((code for beginning, code in _CODES if beginning.match(text)), "invalid_value")
     said = _PATH.sub("", text)
     return InvalidRequest(f"Invalid '{param}': {said}." if param else f"Invalid event: {said}.", code=code, param=param)
+
+
+def refuse_first(unsupported: dict[str, bool]) -> None:
+    """Refuse the first parameter that is asked for and that this server cannot honour."""
+    param = next((param for param, asked in unsupported.items() if asked), None)
+    if param:
+        raise InvalidRequest(
+            f"'{param}' asks for something this server does not support.", code="unsupported_value", param=param
+        )

@@ -7,6 +7,7 @@ from realtime.protocol.admission import admit_item
 from realtime.protocol.client_events import ResponseParams
 from realtime.protocol.config import SessionConfig
 from realtime.protocol.conversation import Conversation
+from realtime.protocol.faults import refuse_first
 from realtime.protocol.items import Item, ItemReference
 from realtime.protocol.response import Context, Plan
 
@@ -56,8 +57,4 @@ def _refuse_unsupported(params: ResponseParams) -> None:
         "response.prompt": params.prompt is not None,
         "response.reasoning": params.reasoning is not None,
     }
-    for param, present in unsupported.items():
-        if present:
-            raise InvalidRequest(
-                f"'{param}' asks for something this server does not support.", code="unsupported_value", param=param
-            )
+    refuse_first(unsupported)
