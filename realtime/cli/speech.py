@@ -48,7 +48,7 @@ def say(
 async def _transcribe(settings: Settings, file: Path, listening: Listening) -> None:
     engine: Transcriber
     async with _engine("transcriber", settings) as engine:
-        speech = load_speech(file, engine.rate_hz)
+        speech = await asyncio.to_thread(load_speech, file, engine.rate_hz)
         async with aclosing(engine.transcribe(speech.pcm, listening)) as segments:
             async for segment in segments:
                 typer.echo(segment.text.strip())
@@ -61,14 +61,15 @@ async def _say(settings: Settings, text: str, output: Path, speaking: Speaking) 
             raise InvalidRequest(f"there is no voice {speaking.voice!r}; there are: {', '.join(engine.voices)}")
         async with aclosing(engine.speak(text, speaking)) as parts:
             sound = [part.pcm async for part in parts]
-        write_wav(output, Audio(np.concatenate(sound) if sound else np.zeros(0, np.float32), engine.rate_hz))
+        said = Audio(np.concatenate(sound) if sound else np.zeros(0, np.float32), engine.rate_hz)
+        await asyncio.to_thread(write_wav, output, said)
 
 
 @asynccontextmanager
 async def _engine(kind: Kind, settings: Settings) -> AsyncIterator[Any]:
     set_up_logs(LogSettings(level="warning"))  # what is printed is the answer, and may go into a pipe
     scheduler = Scheduler(settings.threads.workers)
-    engine = open_engine(kind, settings, open_store(settings).path, scheduler)
+    engine = await asyncio.to_thread(open_engine, kind, settings, open_store(settings).path, scheduler)
     try:
         yield engine
     finally:
