@@ -61,6 +61,30 @@ class Detector(Protocol):
     async def close(self) -> None: ...
 
 
+# --- clean sound -------------------------------------------------------------------------------------------------
+
+
+class EnhancerStream(Protocol):
+    """One microphone's state."""
+
+    def process(self, pcm: Pcm) -> Pcm:
+        """The next sound, shape (n,) for any n, cleaned: as many samples come out as went in, a fixed delay later.
+
+        Runs inline, on the event loop: at most a hundredth of the sound's own time.
+        """
+        ...
+
+
+class Enhancer(Protocol):
+    """Takes noise out of a microphone's sound."""
+
+    def stream(self, rate_hz: int, distance: Literal["near_field", "far_field"]) -> EnhancerStream:
+        """A new microphone: a headset's (near) or a room's (far)."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 # --- what was said? ----------------------------------------------------------------------------------------------
 
 
@@ -70,9 +94,27 @@ class Listening:
 
     language: str | None = None
     """ISO-639-1 code, or None to let the engine decide."""
+    languages: tuple[str, ...] = ()
+    """The only languages, by ISO-639-1 code, that may be spoken; none named is any."""
     prompt: str = ""
-    """Words likely to occur, or text that came before."""
+    """Text that came before, or that the speech resembles."""
+    keywords: tuple[str, ...] = ()
+    """Words and names likely to occur."""
+    words: bool = False
+    """Whether segments should come with their words, which costs time."""
     urgency: Urgency = Urgency.FINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word of a segment."""
+
+    text: str
+    """With the blank before it: joined, the words of a segment are its text."""
+    start_s: float
+    end_s: float
+    log_probability: float
+    """Natural logarithm of its probability, ≤ 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +127,10 @@ class Segment:
     end_s: float
     log_probability: float
     """Mean natural logarithm of the tokens' probabilities, ≤ 0."""
+    words: tuple[Word, ...] = ()
+    """Its words, if they were asked for."""
+    language: str | None = None
+    """ISO-639-1 code of what was spoken, where the engine can tell."""
 
 
 class Transcriber(Protocol):
@@ -95,6 +141,11 @@ class Transcriber(Protocol):
 
     @property
     def model(self) -> str: ...
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO-639-1 codes of the languages it understands."""
+        ...
 
     def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
         """The segments of `speech` (at `rate_hz`), each as soon as it is final. Silence yields none."""
@@ -117,11 +168,22 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture."""
+
+    url: str
+    """A `data:` URL with the picture in it, or an address that the model can fetch."""
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One entry of a conversation as a chat model reads it."""
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str
+    images: tuple[Image, ...] = ()
+    """What the user shows; only with role `user`, and only for a model that sees."""
     tool_calls: tuple[ToolCall, ...] = ()
     """What the assistant wanted called; only with role `assistant`."""
     call_id: str | None = None
@@ -139,6 +201,20 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Truncation:
+    """What to leave out of a conversation that is too long for the model."""
+
+    retention: float | None = 1.0
+    """Whole turns go, the oldest first, until this share (0 to 1) of the room is used: a smaller one cuts less often,
+    so that what was read before can be used for longer. None leaves nothing out: the answer fails."""
+    max_tokens: int | None = None
+    """Room for what comes after the instructions and the tools; None is all that the model has."""
+
+
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """All that a chat model is given."""
 
@@ -146,9 +222,23 @@ class Prompt:
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     """`auto`, `none`, `required`, or the name of the one function to call."""
+    parallel_tool_calls: bool = True
+    """Whether one answer may ask for several calls."""
     max_tokens: int | None = None
     temperature: float | None = None
+    effort: Effort | None = None
+    """How long to think before answering; only for a model that reasons."""
+    truncation: Truncation = Truncation()
     urgency: Urgency = Urgency.FINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """The prompt has been read: comes once, before anything is written, from engines that can tell."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    """Of the prompt's tokens, those that were not evaluated again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +272,10 @@ class Finish:
     completion_tokens: int = 0
 
 
-AnswerPart: TypeAlias = Token | ToolCallPart | Finish
+AnswerPart: TypeAlias = Read | Token | ToolCallPart | Finish
+
+Ability: TypeAlias = Literal["images", "reasoning", "tools", "counting"]
+"""What not every language model can do: see pictures, think first, call functions, count tokens for `Truncation`."""
 
 
 class Chat(Protocol):
@@ -190,6 +283,11 @@ class Chat(Protocol):
 
     @property
     def model(self) -> str: ...
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do beside answering in words; it is not asked for more."""
+        ...
 
     def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         """The answer as it is written, closed by one `Finish`. Closing the generator stops the writing at once."""
