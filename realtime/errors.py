@@ -4,6 +4,7 @@
     ├── InvalidRequest        the client asked for something impossible; the session goes on
     ├── EngineFailed          a model failed at its work; the response fails, the session goes on
     ├── EngineBusy            every slot of an engine is taken; try again later
+    ├── ContextTooLong        a conversation has more tokens than the language model, or the client, has room for
     ├── ModelUnavailable      a model file is missing, corrupt or cannot be fetched
     ├── UnknownEngine         no engine of that name is installed
     └── BadConfiguration      the operator's settings cannot work; the server does not start
@@ -43,6 +44,12 @@ class EngineBusy(EngineFailed):
     """Every slot of the engine is taken and its waiting line is full."""
 
     code = "engine_busy"
+
+
+class ContextTooLong(EngineFailed):
+    """A conversation does not fit; the message says how many tokens there are and how many fit."""
+
+    code = "context_length_exceeded"
 
 
 class ModelUnavailable(RealtimeError):

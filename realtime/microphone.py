@@ -1,4 +1,7 @@
-"""A client's microphone: bytes in its format in, turns out. Joins a codec, a resampler and a listener."""
+"""A client's microphone: bytes in its format in, turns out. Joins a codec, a resampler, an enhancer and a listener.
+
+The sound is cleaned before anybody hears it: what is detected, taken and transcribed is the same.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ import numpy as np
 from realtime.audio import Audio, Pcm, samples_to_ms
 from realtime.codecs import Codec, find_codec
 from realtime.codecs.resample import Resampler
-from realtime.engines.base import Detector
+from realtime.engines.base import Detector, Enhancer, EnhancerStream
 from realtime.pipeline.endpoint import Began, Knobs
 from realtime.pipeline.listen import Listener
-from realtime.protocol.config import AudioInput, ServerVad, format_name
+from realtime.protocol.config import AudioInput, NoiseReduction, ServerVad, format_name
 from realtime.protocol.reports import SpeechBegan, SpeechEnded
 
 _CHUNK_MS = 1000
@@ -22,11 +25,13 @@ _CHUNK_MS = 1000
 class Microphone:
     """One client's voice as it arrives. Not a byte is lost or heard twice, however the client cuts it."""
 
-    def __init__(self, detector: Detector, max_turn_ms: int) -> None:
+    def __init__(self, detector: Detector, enhancer: Enhancer, max_turn_ms: int) -> None:
+        self._enhancer = enhancer
+        self._cleaning: EnhancerStream | None = None
         self._listener = Listener(detector, max_turn_ms)
         self._settings = AudioInput()
         self._late: Pcm = np.zeros(0, np.float32)
-        """The end of the sound in an earlier format, which was still on its way when the format changed."""
+        """The end of the sound before a change of format or noise reduction, which was still on its way then."""
         self._set_format(self._settings)
 
     @property
@@ -35,10 +40,13 @@ class Microphone:
         return self._listener.rate_hz
 
     def tune(self, settings: AudioInput) -> None:
-        """What comes from now on is in this format, and turns are found like this."""
+        """What comes from now on is in this format and cleaned so, and turns are found like this."""
         if settings.format != self._settings.format:
-            self._late = self._after_late(self._resampler.flush())
+            self._late = self._after_late(self._clean(self._resampler.flush()))
             self._set_format(settings)
+        if settings.noise_reduction != self._settings.noise_reduction:
+            self._late = self._after_late(self._rest())
+            self._cleaning = self._cleaner(settings.noise_reduction)
         self._settings = settings
         detection = settings.turn_detection
         self._listener.tune(_knobs(detection) if isinstance(detection, ServerVad) else None)
@@ -50,7 +58,7 @@ class Microphone:
 
     def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded]:
         """The turn boundaries in the next piece; run it to the end. Act on each before asking for the next."""
-        sound = self._after_late(self._resampler.push(self._decoder.decode(chunk)))
+        sound = self._after_late(self._clean(self._resampler.push(self._decoder.decode(chunk))))
         for boundary in self._listener.push(sound):
             at_ms = samples_to_ms(boundary.at_sample, self._listener.rate_hz)
             if isinstance(boundary, Began):
@@ -60,7 +68,15 @@ class Microphone:
 
     def take(self) -> Pcm:
         """The audio of the turn, shape (n,) at `rate_hz`; the rest is for the next."""
-        return self._listener.take(lambda: self._after_late(self._resampler.flush()))
+        return self._listener.take(lambda: self._after_late(self._rest()))
+
+    def new_sound(self) -> Pcm:
+        """The audio of the turn in progress that this has not given before, shape (n,) at `rate_hz`.
+
+        What it gives from the turn's beginning on is the beginning of what `take` will give, padding included. None in
+        silence; with turn detection off, the turn goes on since the last `take`.
+        """
+        return self._listener.new_sound()
 
     def drop(self) -> None:
         """Forget all audio that was not taken."""
@@ -70,6 +86,17 @@ class Microphone:
         self.codec = find_codec(format_name(settings.format))
         self._decoder = self.codec.decoder()
         self._resampler = Resampler(self.codec.rate_hz, self._listener.rate_hz)
+
+    def _cleaner(self, wanted: NoiseReduction | None) -> EnhancerStream | None:
+        return self._enhancer.stream(self.rate_hz, wanted.type, wanted.strength) if wanted else None
+
+    def _clean(self, pcm: Pcm) -> Pcm:
+        return self._cleaning.push(pcm) if self._cleaning else pcm
+
+    def _rest(self) -> Pcm:
+        """All that is still on its way to the listener, as if silence followed."""
+        last = self._clean(self._resampler.flush())
+        return np.concatenate((last, self._cleaning.flush())) if self._cleaning else last
 
     def _after_late(self, pcm: Pcm) -> Pcm:
         late, self._late = self._late, self._late[:0]

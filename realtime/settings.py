@@ -31,6 +31,8 @@ class ServerSettings(Strict):
     """0 takes any free port."""
     api_keys: tuple[str, ...] = ()
     """Keys that clients must show; any key, or none, is welcome while this is empty."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins, besides the server's own, whose web pages may connect without a key that is known; `*` is any."""
     max_conversations: Annotated[int, Meta(ge=1)] = 64
     """One more is refused."""
     drain_s: Annotated[float, Meta(ge=0)] = 30.0
@@ -47,6 +49,14 @@ class ServerSettings(Strict):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
+class PromptSettings(Strict, kw_only=True):
+    """Instructions that a client can ask for by name (`session.prompt`)."""
+
+    instructions: str
+    """Each `{{name}}` in it is a variable that the client gives."""
+    version: str | None = None
+
+
 class ConversationSettings(Strict):
     """How conversations go unless the client says otherwise."""
 
@@ -57,6 +67,16 @@ class ConversationSettings(Strict):
     """How far ahead of its playing a reply's audio may be sent."""
     max_turn_ms: Annotated[int, Meta(ge=1000)] = 5 * 60 * 1000
     """The longest turn; longer speech is answered as if it had ended."""
+    max_session_s: Annotated[float, Meta(gt=0)] | None = None
+    """How long a session may last; none ends by itself without it."""
+    kept_audio_s: Annotated[float, Meta(ge=0)] = 120.0
+    """Of each session, the newest sound of the user's that a client can ask back; 32 kB a second."""
+    requests_per_minute: Annotated[int, Meta(ge=1)] = 1000
+    """Responses of one session. More than anybody can listen to: lower it where models cost money."""
+    tokens_per_minute: Annotated[int, Meta(ge=1)] = 2_000_000
+    """Tokens that one session's responses read and write."""
+    prompts: dict[str, PromptSettings] = msgspec.field(default_factory=dict)
+    """Stored instructions, by their id."""
 
 
 class ModelSettings(Strict):
@@ -93,6 +113,22 @@ class EngineChoice(Strict):
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class RemoteToolSettings(Strict):
+    """Tools on other servers (MCP), whose addresses clients name and this server then asks."""
+
+    enabled: bool = True
+    """While false, a client that names such a server is refused."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts that may be asked (`tools.example.com`, `localhost:8931`); any while this is empty."""
+    private_addresses: bool = True
+    """Whether hosts of this machine and of private networks may be asked."""
+    timeout_s: Annotated[float, Meta(gt=0)] = 30.0
+    """For one listing or one call, from the connection to the answer's last byte."""
+    connect_timeout_s: Annotated[float, Meta(gt=0)] = 5.0
+    max_answer_bytes: Annotated[int, Meta(ge=1024)] = 1 << 20
+    """Of one listing or one call; what is larger fails."""
+
+
 class Settings(Strict):
     """All of it."""
 
@@ -101,13 +137,15 @@ class Settings(Strict):
     models: ModelSettings = msgspec.field(default_factory=ModelSettings)
     threads: ThreadSettings = ThreadSettings()
     log: LogSettings = LogSettings()
+    mcp: RemoteToolSettings = RemoteToolSettings()
     detector: EngineChoice = EngineChoice(engine="silero")
+    enhancer: EngineChoice = EngineChoice(engine="webrtc")
     transcriber: EngineChoice = EngineChoice(engine="faster-whisper")
     chat: EngineChoice = EngineChoice(engine="llama-cpp")
     synthesizer: EngineChoice = EngineChoice(engine="hibari")
 
 
-_ENGINE_TABLES = ("detector", "transcriber", "chat", "synthesizer")
+_ENGINE_TABLES = ("detector", "enhancer", "transcriber", "chat", "synthesizer")
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:

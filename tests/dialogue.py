@@ -26,7 +26,9 @@ from realtime.conductor import ClientGone, Conductor, Ending, Incoming
 from realtime.engines.ensemble import Engines
 from realtime.ids import counting_ids
 from realtime.protocol import wire
+from realtime.protocol.config import SessionType, first_config
 from realtime.protocol.server_events import ServerEvent
+from realtime.remote_tools.base import RemoteTools
 from realtime.settings import ConversationSettings
 from tests.fakes import HandClock, fake_engines, settle
 from tests.protocol.contract import check_event
@@ -43,7 +45,15 @@ class Told:
 class Dialogue:
     """A conversation for as long as the context lasts; leaving it hangs up."""
 
-    def __init__(self, engines: Engines | None = None, *, audio_format: str = "audio/pcm", **settings: Any) -> None:
+    def __init__(
+        self,
+        engines: Engines | None = None,
+        *,
+        audio_format: str = "audio/pcm",
+        session_type: SessionType = "realtime",
+        remote_tools: RemoteTools | None = None,
+        **settings: Any,
+    ) -> None:
         self.clock = HandClock()
         self.told: list[Told] = []
         self.reading = asyncio.Event()
@@ -52,9 +62,12 @@ class Dialogue:
         self.gone = False
         """Set it, and what is sent to the client fails."""
         self._ending: Ending | None = None
+        chosen = ConversationSettings(**settings)
         self.conductor = Conductor(
             engines or fake_engines(),
-            ConversationSettings(**settings),
+            chosen,
+            first_config(chosen.model, chosen.instructions, session_type),
+            remote_tools=remote_tools,
             new_id=counting_ids(),
             clock=self.clock,
         )

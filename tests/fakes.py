@@ -10,11 +10,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
+from typing import Literal, get_args
 
 import numpy as np
 
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm, ms_to_samples, silence
 from realtime.engines.base import (
+    Ability,
     AnswerPart,
     Finish,
     Listening,
@@ -22,6 +24,8 @@ from realtime.engines.base import (
     Segment,
     Speaking,
     Token,
+    ToolCallPart,
+    Word,
 )
 from realtime.engines.ensemble import Engines
 from realtime.engines.scheduler import Scheduler
@@ -56,56 +60,130 @@ class FakeDetector:
 
 
 @dataclass
-class FakeTranscriber:
-    """Hears the scripted texts, one a turn; an exception in the script is raised instead."""
+class FakeEnhancerStream:
+    """One microphone: its sound comes out multiplied by `gain`, the last millisecond with what follows."""
 
-    script: list[str | Exception] = field(default_factory=lambda: ["What is the capital of France?"])
+    rate_hz: int
+    distance: Literal["near_field", "far_field"]
+    strength: float
+    gain: float
     heard: list[Pcm] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-    """When given, no transcription goes on before it is set."""
-    rate_hz: int = SPEECH_RATE_HZ
-    model: str = "fake-ears"
+    _held: Pcm = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
-        self.heard.append(speech)
-        said = self.script[min(len(self.heard), len(self.script)) - 1]
-        if self.gate:
-            await self.gate.wait()
-        if isinstance(said, Exception):
-            raise said
-        end_s = len(speech) / self.rate_hz
-        for index, text in enumerate(said.split("|")):
-            if text:
-                yield Segment(text=f" {text}" if index else text, start_s=0, end_s=end_s, log_probability=-0.1)
+    def push(self, pcm: Pcm) -> Pcm:
+        self.heard.append(pcm)
+        held = np.concatenate((self._held, pcm * np.float32(self.gain)))
+        whole = max(0, len(held) - self.rate_hz // 1000)
+        self._held = held[whole:]
+        return held[:whole]
+
+    def flush(self) -> Pcm:
+        rest, self._held = self._held, self._held[:0]
+        return rest
+
+
+@dataclass
+class FakeEnhancer:
+    """Makes sound louder or softer, and remembers its streams."""
+
+    gain: float = 1.0
+    streams: list[FakeEnhancerStream] = field(default_factory=list)
+
+    def stream(
+        self, rate_hz: int, distance: Literal["near_field", "far_field"], strength: float = 1.0
+    ) -> FakeEnhancerStream:
+        self.streams.append(FakeEnhancerStream(rate_hz, distance, strength, self.gain))
+        return self.streams[-1]
 
     async def close(self) -> None:
         return
 
 
 @dataclass
-class FakeChat:
-    """Answers with the scripted texts, one an answer, word by word."""
+class FakeTranscriber:
+    """Hears the scripted texts, one a turn; an exception in the script is raised instead.
 
-    script: list[str | Exception] = field(default_factory=lambda: ["Paris. It lies on the Seine."])
+    `|` parts the segments of a text. They share the sound evenly, and so do the words of each.
+    """
+
+    script: list[str | Exception] = field(default_factory=lambda: ["What is the capital of France?"])
+    heard: list[Pcm] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    """When given, no transcription goes on before it is set."""
+    asked: list[Listening] = field(default_factory=list)
+    rate_hz: int = SPEECH_RATE_HZ
+    model: str = "fake-ears"
+    languages: frozenset[str] = frozenset({"en", "de"})
+
+    async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+        self.heard.append(speech)
+        self.asked.append(listening)
+        said = self.script[min(len(self.heard), len(self.script)) - 1]
+        if self.gate:
+            await self.gate.wait()
+        if isinstance(said, Exception):
+            raise said
+        texts = said.split("|")
+        each_s = len(speech) / self.rate_hz / len(texts)
+        for index, text in enumerate(texts):
+            if text:
+                text = f" {text}" if index else text
+                yield _segment(text, index * each_s, (index + 1) * each_s, listening)
+
+    async def close(self) -> None:
+        return
+
+
+def _segment(text: str, start_s: float, end_s: float, listening: Listening) -> Segment:
+    spoken = text.split()
+    each_s = (end_s - start_s) / max(1, len(spoken))
+    words = tuple(
+        Word(
+            text=f" {word}" if index or text.startswith(" ") else word,
+            start_s=start_s + index * each_s,
+            end_s=start_s + (index + 1) * each_s,
+            log_probability=-0.1,
+        )
+        for index, word in enumerate(spoken)
+    )
+    return Segment(
+        text=text,
+        start_s=start_s,
+        end_s=end_s,
+        log_probability=-0.1,
+        words=words if listening.words else (),
+        language=listening.language,
+    )
+
+
+@dataclass
+class FakeChat:
+    """Answers with the scripted texts, one an answer, word by word; parts in the script are given as they are."""
+
+    script: list[str | tuple[AnswerPart, ...] | Exception] = field(
+        default_factory=lambda: ["Paris. It lies on the Seine."]
+    )
     prompts: list[Prompt] = field(default_factory=list)
     gate: asyncio.Event | None = None
-    """When given, an answer stops after its first word until it is set."""
+    """When given, an answer stops after its first word, or part, until it is set."""
     stopped: int = 0
     """Answers that were broken off before their end."""
     fails: Exception | None = None
-    """When given, raised in place of an answer's second word."""
+    """When given, raised in place of an answer's second word, or part."""
     reason: str = "stop"
+    """How an answer ends that calls nothing."""
     model: str = "fake-mind"
+    abilities: frozenset[Ability] = frozenset(get_args(Ability))
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         self.prompts.append(prompt)
         said = self.script[min(len(self.prompts), len(self.script)) - 1]
         if isinstance(said, Exception):
             raise said
-        words = said.split(" ")
+        parts = _words(said) if isinstance(said, str) else said
         try:
-            for index, word in enumerate(words):
-                yield Token(f" {word}" if index else word)
+            for part in parts:
+                yield part
                 if self.gate:
                     await self.gate.wait()
                 if self.fails:
@@ -114,10 +192,15 @@ class FakeChat:
         except (GeneratorExit, asyncio.CancelledError):
             self.stopped += 1
             raise
-        yield Finish(reason=self.reason, prompt_tokens=12, cached_tokens=5, completion_tokens=len(words))  # type: ignore[arg-type]
+        reason = "tool_calls" if any(isinstance(part, ToolCallPart) for part in parts) else self.reason
+        yield Finish(reason=reason, prompt_tokens=12, cached_tokens=5, completion_tokens=len(parts))  # type: ignore[arg-type]
 
     async def close(self) -> None:
         return
+
+
+def _words(text: str) -> tuple[AnswerPart, ...]:
+    return tuple(Token(f" {word}" if index else word) for index, word in enumerate(text.split(" ")))
 
 
 @dataclass
@@ -143,13 +226,15 @@ class FakeSynthesizer:
 
 def fake_engines(
     *,
+    enhancer: FakeEnhancer | None = None,
     transcriber: FakeTranscriber | None = None,
     chat: FakeChat | None = None,
     synthesizer: FakeSynthesizer | None = None,
 ) -> Engines:
-    """Four fakes, those given and defaults for the rest."""
+    """Fakes, those given and defaults for the rest."""
     return Engines(
         detector=FakeDetector(),
+        enhancer=enhancer or FakeEnhancer(),
         transcriber=transcriber or FakeTranscriber(),
         chat=chat or FakeChat(),
         synthesizer=synthesizer or FakeSynthesizer(),

@@ -57,6 +57,7 @@ async def test_normal_turn() -> None:
             "response.created",
             "conversation.item.input_audio_transcription.delta",
             "conversation.item.input_audio_transcription.completed",
+            "rate_limits.updated",
             *OPENED,
             *[SPEECH[0], SPEECH[1]] * 3,
             *SPOKEN,
@@ -109,6 +110,7 @@ async def test_text_answer() -> None:
         await client.says(*QUESTION)
         assert client.names_since("response.created") == [
             "response.created",
+            "rate_limits.updated",
             *OPENED,
             "response.output_text.delta",
             "response.output_text.done",
@@ -261,7 +263,7 @@ async def test_engine_failure_mid_reply(where: str) -> None:
         chat.gate.set()
         await client.goes_on(1)
         opened = where != "before the first word"
-        assert client.names_since("response.created")[1:] == [*(OPENED + SPOKEN if opened else ["response.done"])]
+        assert client.names_since("rate_limits.updated")[1:] == [*(OPENED + SPOKEN if opened else ["response.done"])]
         assert client.response["status"] == "failed"
         error = client.response["status_details"]["error"]
         assert (error["code"], error["message"]) == {

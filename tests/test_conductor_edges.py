@@ -14,7 +14,7 @@ import pytest
 
 from realtime.audio import Audio, Pcm
 from realtime.codecs import find_codec
-from realtime.conductor import INBOX_LIMIT
+from realtime.conductor.conductor import INBOX_LIMIT
 from realtime.engines.base import AnswerPart, Listening, Prompt, Segment, Speaking
 from realtime.errors import EngineFailed
 from tests.dialogue import Dialogue
@@ -131,9 +131,9 @@ async def test_the_transcriber_is_told_what_to_expect() -> None:
     ears = Ears()
     async with Dialogue(fake_engines(transcriber=ears)) as client:
         await client.says(*QUESTION)
-        await client.tunes(transcription={"model": "whisper-1", "language": "fr", "prompt": "Paris, Seine"})
+        await client.tunes(transcription={"model": "whisper-1", "language": "de-CH", "prompt": "Paris, Seine"})
         await client.says(*QUESTION)
-        assert ears.hints == [Listening(), Listening(language="fr", prompt="Paris, Seine")]
+        assert ears.hints == [Listening(), Listening(language="de", prompt="Paris, Seine")]
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 24_000])
@@ -211,7 +211,7 @@ async def test_a_response_cancelled_in_the_breath_it_was_asked_for_is_never_made
     async with Dialogue(fake_engines(chat=chat)) as client:
         client.send("response.create")
         await client.asks("response.cancel")
-        assert client.names[-2:] == ["response.created", "response.done"]
+        assert client.names[-3:] == ["response.created", "rate_limits.updated", "response.done"]
         assert chat.prompts == []
 
 

@@ -15,9 +15,18 @@ from realtime.audio import Pcm
 from realtime.codecs import find_codec
 from realtime.codecs.resample import Resampler
 from realtime.microphone import Microphone, decode_recording
-from realtime.protocol.config import AudioFormat, AudioInput, PcmaFormat, PcmFormat, PcmuFormat, ServerVad, format_name
+from realtime.protocol.config import (
+    AudioFormat,
+    AudioInput,
+    NoiseReduction,
+    PcmaFormat,
+    PcmFormat,
+    PcmuFormat,
+    ServerVad,
+    format_name,
+)
 from realtime.protocol.reports import SpeechBegan, SpeechEnded
-from tests.fakes import FakeDetector, quiet, voice
+from tests.fakes import FakeDetector, FakeEnhancer, quiet, voice
 from tests.protocol.effort import examples
 
 FORMATS: list[AudioFormat] = [PcmFormat(), PcmuFormat(), PcmaFormat()]
@@ -45,17 +54,21 @@ class Client:
     audio_format: AudioFormat
     detection: ServerVad | None = VAD
     max_turn_ms: int = 60_000
+    noise_reduction: NoiseReduction | None = None
+    enhancer: FakeEnhancer = field(default_factory=FakeEnhancer)
     reports: list[SpeechBegan | SpeechEnded] = field(default_factory=list)
     turns: list[Pcm] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.microphone = Microphone(FakeDetector(), self.max_turn_ms)
+        self.microphone = Microphone(FakeDetector(), self.enhancer, self.max_turn_ms)
         self.tune(self.audio_format)
 
     def tune(self, audio_format: AudioFormat) -> None:
         """The client sends in this format from now on."""
         self.audio_format = audio_format
-        self.microphone.tune(AudioInput(format=audio_format, turn_detection=self.detection))
+        self.microphone.tune(
+            AudioInput(format=audio_format, turn_detection=self.detection, noise_reduction=self.noise_reduction)
+        )
 
     def append(self, audio: bytes) -> None:
         """One `input_audio_buffer.append`."""
@@ -266,6 +279,88 @@ def test_a_recording_is_heard_whole(audio_format: AudioFormat) -> None:
     heard = decode_recording(said, codec)
     assert heard.duration_ms == 1234
     assert codec.encode(heard.pcm) == said
+
+
+NEAR, FAR = NoiseReduction(type="near_field"), NoiseReduction(type="far_field", strength=0.5)
+
+
+def test_sound_is_cleaned_before_anybody_hears_it() -> None:
+    """Half as loud is no speech to the detector, and half as loud it is taken."""
+    client = Client(PcmFormat(), noise_reduction=NEAR, enhancer=FakeEnhancer(gain=0.5))
+    client.says(quiet(96, 24_000), voice(512, 24_000), quiet(320, 24_000))
+    assert client.reports == []
+    loud = Client(PcmFormat(), detection=None, noise_reduction=NEAR, enhancer=FakeEnhancer(gain=0.5))
+    loud.says(voice(512, 24_000))
+    np.testing.assert_allclose(loud.microphone.take()[800:-800], 0.25, atol=1e-3)
+
+
+def test_the_enhancer_is_told_the_distance_and_the_strength() -> None:
+    """One stream for each setting, at the detector's rate; none for none."""
+    client = Client(PcmuFormat(), noise_reduction=FAR)
+    [stream] = client.enhancer.streams
+    assert (stream.rate_hz, stream.distance, stream.strength) == (EARS_HZ, "far_field", 0.5)
+    client.tune(PcmFormat())
+    assert len(client.enhancer.streams) == 1
+    assert Client(PcmFormat()).enhancer.streams == []
+
+
+@any_format
+@pytest.mark.parametrize("noise_reduction", [NEAR, FAR])
+def test_cleaning_moves_and_loses_nothing(audio_format: AudioFormat, noise_reduction: NoiseReduction) -> None:
+    """Boundaries and turns are those of sound that is not cleaned."""
+    rate_hz = audio_format.rate_hz
+    plain, clean = Client(audio_format), Client(audio_format, noise_reduction=noise_reduction)
+    for client in (plain, clean):
+        client.says(quiet(500, rate_hz), tone(777, rate_hz), quiet(400, rate_hz), tone(333, rate_hz))
+    assert clean.reports == plain.reports
+    _assert_same(clean.turns, plain.turns)
+    _assert_same([clean.microphone.take()], [plain.microphone.take()])
+
+
+@any_format
+def test_cleaning_can_begin_and_end_in_the_middle_of_a_turn(audio_format: AudioFormat) -> None:
+    """It holds for what comes from then on: what was on its way is cleaned as it was said, and not a sample is lost."""
+    rate_hz = audio_format.rate_hz
+    client = Client(audio_format, detection=None, enhancer=FakeEnhancer(gain=0.5))
+    for noise_reduction in (None, NEAR, FAR, None):
+        client.noise_reduction = noise_reduction
+        client.tune(audio_format)
+        client.says(voice(200, rate_hz))
+    taken = client.microphone.take()
+    assert len(taken) == 800 * 16
+    for start_ms, level in ((50, 0.5), (250, 0.25), (450, 0.25), (650, 0.5)):
+        np.testing.assert_allclose(taken[start_ms * 16 : (start_ms + 100) * 16], level, atol=0.02)
+
+
+def test_format_and_cleaning_can_change_at_once() -> None:
+    """The end of the old sound is cleaned in the old way."""
+    client = Client(PcmFormat(), detection=None, noise_reduction=NEAR, enhancer=FakeEnhancer(gain=0.5))
+    client.says(voice(200, 24_000))
+    client.noise_reduction = None
+    client.tune(PcmuFormat())
+    client.says(voice(200, 8_000))
+    taken = client.microphone.take()
+    assert len(taken) == 400 * 16
+    np.testing.assert_allclose(taken[50 * 16 : 190 * 16], 0.25, atol=0.01)
+    np.testing.assert_allclose(taken[210 * 16 : 350 * 16], 0.5, atol=0.02)
+
+
+@any_format
+@pytest.mark.parametrize("detection", [VAD, None])
+def test_new_sound_is_the_turn_as_it_will_be_taken(audio_format: AudioFormat, detection: ServerVad | None) -> None:
+    """Padding included, each sample once; what is still on its way comes with the taking."""
+    rate_hz = audio_format.rate_hz
+    client = Client(audio_format, detection, noise_reduction=NEAR)
+    said = encode(audio_format, quiet(500, rate_hz), tone(900, rate_hz))
+    shown = []
+    for piece in in_pieces(said, [997] * 100):
+        client.append(piece)
+        shown.append(client.microphone.new_sound())
+    taken = client.microphone.take()
+    together = np.concatenate(shown)
+    assert 0 <= len(taken) - len(together) < 100 * 16
+    _assert_same([taken[: len(together)]], [together])
+    assert len(client.microphone.new_sound()) == 0
 
 
 def _assert_same(turns: list[Pcm], others: list[Pcm]) -> None:

@@ -1,9 +1,10 @@
 """What a model can do, in this project's own words.
 
-Four small protocols: a `Detector` says how likely a window of sound is speech, a `Transcriber` turns speech into
-words, a `Chat` model answers, a `Synthesizer` speaks. An engine object is immutable once open and shared by every
-conversation; whatever recurs lives in a stream or in one call. Engines are opened by functions found through entry
-points (`registry`), so a third party's engine comes in by the same door as the built-in ones.
+Small protocols: a `Detector` says how likely a window of sound is speech, an `Enhancer` takes noise out of it, a
+`Transcriber` turns speech into words, a `Chat` model answers, a `Synthesizer` speaks. An engine object is immutable
+once open and shared by every conversation; whatever recurs lives in a stream or in one call. Engines are opened by
+functions found through entry points (`registry`), so a third party's engine comes in by the same door as the built-in
+ones.
 
 An engine raises `EngineFailed` when its work fails. Cancelling a call or closing its generator frees whatever the call
 held; weights stay loaded.
@@ -65,21 +66,27 @@ class Detector(Protocol):
 
 
 class EnhancerStream(Protocol):
-    """One microphone's state."""
+    """One microphone's state. What comes out is in step with what went in: sample for sample, nothing moved.
 
-    def process(self, pcm: Pcm) -> Pcm:
-        """The next sound, shape (n,) for any n, cleaned: as many samples come out as went in, a fixed delay later.
+    Runs inline, on the event loop: at most a hundredth of the sound's own time.
+    """
 
-        Runs inline, on the event loop: at most a hundredth of the sound's own time.
-        """
+    def push(self, pcm: Pcm) -> Pcm:
+        """The next sound, shape (n,) for any n, cleaned; up to 20 ms of it comes with the next push."""
+        ...
+
+    def flush(self) -> Pcm:
+        """What is still inside: as many samples have come out as ever went in. More may be pushed afterwards."""
         ...
 
 
 class Enhancer(Protocol):
     """Takes noise out of a microphone's sound."""
 
-    def stream(self, rate_hz: int, distance: Literal["near_field", "far_field"]) -> EnhancerStream:
-        """A new microphone: a headset's (near) or a room's (far)."""
+    def stream(
+        self, rate_hz: int, distance: Literal["near_field", "far_field"], strength: float = 1.0
+    ) -> EnhancerStream:
+        """A new microphone: a headset's (near) or a room's (far). Of the noise, `strength` (0 to 1) is taken out."""
         ...
 
     async def close(self) -> None: ...

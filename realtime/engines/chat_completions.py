@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from realtime.engines.base import Finish, FinishReason, Message, Prompt, Token, Tool, ToolCall, ToolCallPart
+from realtime.engines.base import Finish, FinishReason, Message, Prompt, Read, Token, Tool, ToolCall, ToolCallPart
 from realtime.errors import EngineFailed
 from realtime.structs import Frozen
 
@@ -31,6 +31,8 @@ def request(prompt: Prompt) -> Json:
     if prompt.tools:
         body["tools"] = [_tool(tool) for tool in prompt.tools]
         body["tool_choice"] = _tool_choice(prompt.tool_choice)
+        if not prompt.parallel_tool_calls:  # left out where it is everybody's default: not every server knows it
+            body["parallel_tool_calls"] = False
     if prompt.temperature is not None:
         body["temperature"] = prompt.temperature
     return body
@@ -47,10 +49,18 @@ def _messages(messages: tuple[Message, ...]) -> Iterator[Json]:
             asking["tool_calls"] += [_call(call) for call in message.tool_calls]
             continue
         asking = None
-        body: Json = {"role": message.role, "content": message.text}
+        body: Json = {"role": message.role, "content": _content(message)}
         if message.call_id is not None:
             body["tool_call_id"] = message.call_id
         yield body
+
+
+def _content(message: Message) -> str | list[Json]:
+    if not message.images:
+        return message.text
+    words = [{"type": "text", "text": message.text}] if message.text else []
+    pictures = ({"url": image.url, "detail": image.detail} for image in message.images)
+    return [*words, *({"type": "image_url", "image_url": picture} for picture in pictures)]
 
 
 def _call(call: ToolCall) -> Json:
@@ -105,9 +115,26 @@ class _Usage(Frozen):
     prompt_tokens_details: _PromptDetails | None = None
 
 
+class _Progress(Frozen):
+    """llama.cpp's report on the reading of the prompt."""
+
+    total: int
+    processed: int
+    cache: int = 0
+
+
 class _Chunk(Frozen):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
+    prompt_progress: _Progress | None = None
+
+
+class _Called:
+    """A call as far as it has come."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.arguments = ""
 
 
 class Reading:
@@ -119,15 +146,19 @@ class Reading:
     def __init__(self) -> None:
         self._reason: FinishReason | None = None
         self._usage = _Usage()
-        self._calls = 0
+        self._calls: dict[int, _Called] = {}
+        self._read = False
 
-    def parts(self, chunk: Any) -> Iterator[Token | ToolCallPart]:
+    def parts(self, chunk: Any) -> Iterator[Read | Token | ToolCallPart]:
         """What `chunk`, as parsed from JSON, adds to the answer; raises `EngineFailed` for one that makes no sense."""
         try:
             read = msgspec.convert(chunk, _Chunk)
         except msgspec.ValidationError as problem:
             raise EngineFailed("the language model sent a piece of an answer that cannot be read") from problem
         self._usage = read.usage or self._usage
+        if (progress := read.prompt_progress) and progress.processed >= progress.total and not self._read:
+            self._read = True
+            yield Read(prompt_tokens=progress.total, cached_tokens=progress.cache)
         for choice in read.choices or ():
             if choice.finish_reason:
                 self._reason = _REASONS.get(choice.finish_reason, "stop")
@@ -140,24 +171,54 @@ class Reading:
 
     def _part(self, call: _Call) -> ToolCallPart:
         name, call_id = call.function.name or None, call.id or None
-        if name:
-            # Some servers give neither an index nor an id: then every name begins a call.
-            index = self._calls if call.index is None else call.index
-            self._calls = max(self._calls, index + 1)
+        # Some servers give neither an index nor an id: then every name begins a call.
+        newest = max(self._calls, default=-1)
+        index = call.index if call.index is not None else newest + 1 if name else max(newest, 0)
+        if index in self._calls:
+            name = call_id = None  # some servers say them again with every piece
+        elif name:
+            self._calls[index] = _Called(name)
             call_id = call_id or f"call_{token_hex(12)}"
         else:
-            index = max(self._calls - 1, 0) if call.index is None else call.index
-        return ToolCallPart(index=index, call_id=call_id, name=name, arguments=call.function.arguments or "")
+            raise EngineFailed("the language model sent a piece of a call that it had not begun")
+        arguments = call.function.arguments or ""
+        self._calls[index].arguments += arguments
+        return ToolCallPart(index=index, call_id=call_id, name=name, arguments=arguments)
 
-    def finish(self) -> Finish:
-        """How the answer ended; raises `EngineFailed` when it broke off."""
+    def end(self) -> Iterator[ToolCallPart | Finish]:
+        """The last parts: what a call without arguments lacks, and how the answer ended.
+
+        Raises `EngineFailed` when it broke off, or when a call's arguments are no JSON object although nothing has
+        cut them short.
+        """
         if self._reason is None:
             raise EngineFailed("the language model broke off its answer")
+        # Some servers say `stop` at the end of an answer that is a call.
+        reason = "tool_calls" if self._calls and self._reason == "stop" else self._reason
+        if reason == "tool_calls":
+            for index, call in self._calls.items():
+                if not call.arguments:  # as some servers say that there are none
+                    call.arguments = "{}"
+                    yield ToolCallPart(index=index, arguments="{}")
+            self._check()
         details = self._usage.prompt_tokens_details or _PromptDetails()
-        return Finish(
-            # Some servers say `stop` at the end of an answer that is a call.
-            reason="tool_calls" if self._calls and self._reason == "stop" else self._reason,
+        yield Finish(
+            reason=reason,
             prompt_tokens=self._usage.prompt_tokens,
             cached_tokens=details.cached_tokens or 0,
             completion_tokens=self._usage.completion_tokens,
         )
+
+    def _check(self) -> None:
+        for call in self._calls.values():
+            try:
+                msgspec.json.decode(call.arguments, type=dict[str, Any])
+            except (msgspec.DecodeError, UnicodeEncodeError) as problem:
+                raise EngineFailed(
+                    f"the language model called {call.name!r} with arguments that are no JSON object"
+                ) from problem
+
+    @property
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Name and arguments of every call, as far as they have come."""
+        return tuple((call.name, call.arguments) for call in self._calls.values())

@@ -1,11 +1,11 @@
-"""The four engines that hold conversations together: opened once, warm, and shared by everybody."""
+"""The engines that hold conversations together: opened once, warm, and shared by everybody."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
-from realtime.engines.base import Chat, Detector, Synthesizer, Transcriber
+from realtime.engines.base import Chat, Detector, Enhancer, Synthesizer, Transcriber
 from realtime.engines.scheduler import Scheduler
 
 
@@ -14,6 +14,7 @@ class Engines:
     """Everything a conversation needs of models."""
 
     detector: Detector
+    enhancer: Enhancer
     transcriber: Transcriber
     chat: Chat
     synthesizer: Synthesizer
@@ -21,6 +22,6 @@ class Engines:
 
     async def close(self) -> None:
         """Let running work end and give the models back. Cancelling leaves some of them open."""
-        for engine in (self.detector, self.transcriber, self.chat, self.synthesizer):
+        for engine in (self.detector, self.enhancer, self.transcriber, self.chat, self.synthesizer):
             await engine.close()
         await asyncio.to_thread(self.scheduler.close)

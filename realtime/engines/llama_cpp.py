@@ -20,18 +20,18 @@ from tempfile import TemporaryDirectory
 
 import xllamacpp
 
-from realtime.engines.base import AnswerPart, Message, Prompt
-from realtime.engines.chat_completions import Json, Reading, request
+from realtime.engines.base import Ability, AnswerPart, Finish, Message, Prompt
+from realtime.engines.chat_completions import Json, Reading
 from realtime.engines.handoff import Handoff
-from realtime.engines.llama_options import DEFAULT_EXAMPLES, LlamaCppOptions
-from realtime.engines.recall import recall
+from realtime.engines.llama_memory import remembered
+from realtime.engines.llama_options import LlamaCppOptions
+from realtime.engines.llama_request import body, choose_tools
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.slots import Slots
-from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
-
-CHARACTERS_PER_TOKEN = 3
-"""Of English it is four; a smaller guess leaves room, and llama.cpp says when it was still too large."""
+from realtime.engines.token_counts import TokenCounts
+from realtime.engines.tool_schema import check_calls, check_schemas
+from realtime.errors import BadConfiguration, ContextTooLong, EngineFailed, ModelUnavailable
 
 LONGEST_SOCKET_PATH = 104
 """What macOS allows; Linux has four more."""
@@ -45,9 +45,10 @@ class LlamaCpp:
 
     def __init__(self, server: xllamacpp.Server, options: LlamaCppOptions) -> None:
         self.model = options.model
+        self.abilities: frozenset[Ability] = frozenset(("tools", "counting"))
         self._server = server
         self._options = options
-        self._examples = DEFAULT_EXAMPLES.get(options.model, ()) if options.examples is None else options.examples
+        self._counts = TokenCounts(self._complaint, options.context_tokens)
         self._slots = Slots(options.slots)
         self._writers = Scheduler(options.slots, options.waiting_limit)
         self._closing = False
@@ -55,9 +56,12 @@ class LlamaCpp:
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         """The answer as it is written. Cancelling, or closing it, stops the model after its step and frees the slot.
 
-        Of a conversation that does not fit, the oldest turns are left out. Raises `EngineBusy` when too many answers
-        wait already, and `EngineFailed` when the last turn alone does not fit or the model refuses it.
+        A call is written under the grammar of its tool's schema, and what the grammar does not know is looked at
+        before the end. Raises `EngineBusy` when too many answers wait already, `ContextTooLong` when the conversation
+        does not fit, and `EngineFailed` when the model refuses it or calls what the tools do not understand.
         """
+        prompt = choose_tools(prompt, self._options)
+        check_schemas(prompt.tools)
         chunks: Handoff[Json] = Handoff(limit=4 * self._options.context_tokens)
         reading = Reading()
         await self._writers.start(partial(self._write, prompt, chunks), prompt.urgency)
@@ -65,7 +69,10 @@ class LlamaCpp:
             async for chunk in arriving:
                 for part in reading.parts(chunk):
                     yield part
-        yield reading.finish()
+        for last in reading.end():
+            if isinstance(last, Finish) and last.reason == "tool_calls":
+                check_calls(prompt.tools, reading.calls)
+            yield last
 
     async def close(self) -> None:
         """Stop every answer and let go of the model. Cancelling leaves it to a thread to finish."""
@@ -75,28 +82,32 @@ class LlamaCpp:
     def warm_up(self) -> None:
         """Read what conversations begin with into every slot."""
         greeting = (Message(role="system", text=self._options.instructions), Message(role="user", text="Hello."))
-        for slot in range(self._options.slots):
-            body = self._body(Prompt(messages=greeting, max_tokens=1), greeting, slot)
-            if problem := self._generate(body, None):
-                raise BadConfiguration(f"options of engine 'llama-cpp': {self._failure(problem)}")
+        prompt = Prompt(messages=greeting, max_tokens=1)
+        try:
+            shown = replace(prompt, messages=remembered(prompt, self._counts, self._options))
+            for slot in range(self._options.slots):
+                if problem := self._generate(body(shown, slot, self._options), None):
+                    raise self._failure(problem)
+        except EngineFailed as failed:
+            raise BadConfiguration(f"options of engine 'llama-cpp': {failed}") from failed
 
     def _shut_down(self) -> None:
         self._writers.close()
         del self._server
 
     def _write(self, prompt: Prompt, chunks: Handoff[Json]) -> None:
-        """Write one answer, from the first try that fits. Runs on a writer's thread and raises nothing."""
-        room = CHARACTERS_PER_TOKEN * max(0, self._options.context_tokens - self._options.max_tokens)
-        problem: Json | None = None
+        """Write one answer. Runs on a writer's thread and raises nothing."""
+        failure: EngineFailed | None = None
         try:
             with self._slots.lend(prompt.messages) as slot:
-                for messages in recall(prompt.messages, room):
-                    problem = self._generate(self._body(prompt, messages, slot), chunks)
-                    if problem is None or problem.get("type") != "exceed_context_size_error":
-                        break
+                shown = replace(prompt, messages=remembered(prompt, self._counts, self._options))
+                if problem := self._generate(body(shown, slot, self._options), chunks):
+                    failure = self._failure(problem)
+        except EngineFailed as failed:
+            failure = failed
         except Exception as refused:  # xllamacpp raises what it likes; whoever waits for the answer is told
-            problem = {"message": str(refused)}
-        chunks.end(self._failure(problem) if problem else None)
+            failure = self._failure({"message": str(refused)})
+        chunks.end(failure)
 
     def _generate(self, body: Json, chunks: Handoff[Json] | None) -> Json | None:
         """Have llama.cpp write one answer into `chunks`, or say why not."""
@@ -110,51 +121,26 @@ class LlamaCpp:
         self._server.handle_chat_completions(body, take)
         return problem
 
-    def _body(self, prompt: Prompt, messages: tuple[Message, ...], slot: int) -> Json:
-        shown = replace(_only_the_chosen_tool(prompt), messages=self._with_examples(messages))
-        options = self._options
-        sampling = {
-            "temperature": options.temperature,
-            "top_p": options.top_p,
-            "min_p": options.min_p,
-            "seed": options.seed,
-            "dry_multiplier": options.dry_multiplier,
-        }
-        streaming = {
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            # A report after each step, also inside the prompt, is a chance to stop it.
-            "return_progress": True,
-        }
-        limit = options.max_tokens if prompt.max_tokens is None else prompt.max_tokens
-        return {**sampling, **streaming, **request(shown), "max_tokens": limit, "id_slot": slot}
+    def _complaint(self, asked: Json) -> Json | None:
+        """What llama.cpp has against a request, of which nothing is written."""
+        answers: list[Json] = []
 
-    def _with_examples(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        instructions = messages[:1] if messages and messages[0].role == "system" else ()
-        shown = (
-            message
-            for said, answered in self._examples
-            for message in (Message(role="user", text=said), Message(role="assistant", text=answered))
-        )
-        return (*instructions, *shown, *messages[len(instructions) :])
+        def take(answer: Json) -> bool:
+            answers.append(answer)
+            return True
+
+        self._server.handle_chat_completions({**asked, "stream": True, "max_tokens": 1}, take)
+        return next((answer["error"] for answer in answers if "error" in answer), None)
 
     def _failure(self, problem: Json) -> EngineFailed:
         if problem.get("type") == "exceed_context_size_error":
-            return EngineFailed(
-                f"the last turn alone has {problem.get('n_prompt_tokens')} tokens with its instructions, and "
+            return ContextTooLong(
+                f"the conversation has {problem.get('n_prompt_tokens')} tokens with its instructions, and "
                 f"{self.model!r} takes {problem.get('n_ctx')} (option `context_tokens`)"
             )
         # Only the beginning: what follows may be the template, or somebody's words.
         reason = re.split(r"[;\n]", str(problem.get("message")), maxsplit=1)[0][:200]
         return EngineFailed(f"the language model {self.model!r} refused: {reason}")
-
-
-def _only_the_chosen_tool(prompt: Prompt) -> Prompt:
-    """llama.cpp takes no function's name for a choice: with one tool, to require one is the same."""
-    if prompt.tool_choice in ("auto", "none", "required"):
-        return prompt
-    chosen = tuple(tool for tool in prompt.tools if tool.name == prompt.tool_choice)
-    return replace(prompt, tools=chosen, tool_choice="required")
 
 
 def open_llama_cpp(workshop: Workshop) -> LlamaCpp:
@@ -176,7 +162,7 @@ def _load(path: Path, options: LlamaCppOptions, threads: int) -> xllamacpp.Serve
     params.n_gpu_layers = options.gpu_layers
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.use_jinja = True
-    params.chat_template = options.chat_template
+    params.chat_template = options.template()
     params.enable_reasoning = 0  # a thought is silence to the listener
     params.verbosity = -1
     # llama.cpp always opens an HTTP door, which nobody here needs. Its socket is made where only we may look, and is

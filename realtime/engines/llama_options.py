@@ -1,35 +1,21 @@
-"""What can be configured about the embedded language model, and what the default one needs to be shown."""
+"""What can be configured about the embedded language model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
+from realtime.engines import smollm2
 from realtime.engines.registry import Options
+from realtime.engines.smollm2 import Example
 from realtime.settings import DEFAULT_INSTRUCTIONS
-
-DEFAULT_MODEL = "smollm2-135m-instruct-q4_1"
-
-Example = tuple[str, str]
-"""What a user says, and what the assistant answers."""
-
-# A model of 135 M parameters follows what it sees rather than what it is told. On 39 everyday questions these three
-# raised the right and short answers from 25 to 36, and shortened the answer from 28 tokens to 11.
-DEFAULT_EXAMPLES: Mapping[str, tuple[Example, ...]] = {
-    DEFAULT_MODEL: (
-        ("Hello.", "Hello! How can I help you today?"),
-        ("What is the tallest mountain in the world?", "Mount Everest is the tallest mountain in the world."),
-        ("What is ten minus three?", "Ten minus three is seven."),
-    )
-}
 
 
 class LlamaCppOptions(Options):
     """`[chat]` with `engine = "llama-cpp"`."""
 
-    model: str = DEFAULT_MODEL
+    model: str = smollm2.MODEL
     """Name in the catalogue, or the absolute path of a GGUF file."""
     slots: Annotated[int, Meta(ge=1)] = 4
     """Conversations that the model keeps in mind, and answers at once."""
@@ -53,7 +39,35 @@ class LlamaCppOptions(Options):
     """Strength of the sampler that keeps a small model from saying one thing over and over; 0 turns it off."""
     examples: tuple[Example, ...] | None = None
     """Exchanges shown before every conversation; by default three for the default model and none for another."""
+    examples_per_tool: Annotated[int, Meta(ge=0)] | None = None
+    """How often each tool is shown being called; by default twice for the default model and never for another."""
     chat_template: str = ""
-    """Jinja text in place of the model's own. Without a template that knows tools a model never hears of them."""
+    """Jinja text in place of the model's own, or of ours for the default model. What a template does not say of tools
+    a model never hears."""
+    call_opening: str = ""
+    """What a call of the model begins with, `<tool_call>\\n` for many. With it, an answer that has to be a call is one
+    from its first word; without, the model may say something before it calls."""
     instructions: str = DEFAULT_INSTRUCTIONS
     """What most conversations begin with: read into every slot when the engine opens."""
+
+    @property
+    def is_default_model(self) -> bool:
+        return self.model == smollm2.MODEL
+
+    def template(self) -> str:
+        """Jinja text; empty is the model's own."""
+        return self.chat_template or (smollm2.TEMPLATE if self.is_default_model else "")
+
+    def opening(self) -> str:
+        ours = self.is_default_model and not self.chat_template
+        return self.call_opening or (smollm2.CALL_OPENING if ours else "")
+
+    def exchanges(self) -> tuple[Example, ...]:
+        if self.examples is not None:
+            return self.examples
+        return smollm2.EXAMPLES if self.is_default_model else ()
+
+    def tool_exchanges(self) -> int:
+        if self.examples_per_tool is not None:
+            return self.examples_per_tool
+        return smollm2.EXAMPLES_PER_TOOL if self.is_default_model else 0

@@ -11,10 +11,10 @@ import openai
 from msgspec import Meta, field
 from openai import AsyncOpenAI
 
-from realtime.engines.base import AnswerPart, Prompt
+from realtime.engines.base import Ability, AnswerPart, Prompt
 from realtime.engines.chat_completions import Json, Reading, request
 from realtime.engines.registry import Options, Workshop
-from realtime.errors import EngineBusy, EngineFailed
+from realtime.errors import ContextTooLong, EngineBusy, EngineFailed
 
 _CODE = re.compile(r"[\w.-]{1,64}")
 """What may be shown of a server's complaint. Its message may hold the key, or what somebody said."""
@@ -40,6 +40,9 @@ class OpenAIChatOptions(Options):
     """What the server calls that limit: OpenAI's newer models know only the second name, other servers the first."""
     count_tokens: bool = True
     """Ask for the token counts; false for a server that refuses `stream_options`."""
+    abilities: tuple[Literal["tools", "images", "reasoning"], ...] = ("tools",)
+    """What the model can do beside answering in words: nothing else is asked of it. `images` for a model that sees,
+    `reasoning` for one that takes `reasoning_effort`."""
     extra: dict[str, Any] = field(default_factory=dict)
     """More fields for the body of every request, such as `{ reasoning_effort = "none" }`."""
 
@@ -56,6 +59,7 @@ class OpenAIChat:
 
     def __init__(self, client: AsyncOpenAI, options: OpenAIChatOptions) -> None:
         self.model = options.model
+        self.abilities: frozenset[Ability] = frozenset(options.abilities)
         self._client = client
         self._options = options
 
@@ -69,7 +73,8 @@ class OpenAIChat:
             async for chunk in chunks:
                 for part in reading.parts(chunk):
                     yield part
-        yield reading.finish()
+        for last in reading.end():
+            yield last
 
     async def close(self) -> None:
         """Close idle connections. Cancelling leaves some open."""
@@ -94,6 +99,8 @@ class OpenAIChat:
     def _body(self, prompt: Prompt) -> Json:
         options = self._options
         body: Json = {"model": self.model, **request(prompt)}
+        if prompt.effort is not None and "reasoning" in self.abilities:
+            body["reasoning_effort"] = prompt.effort
         if options.temperature is not None:
             body.setdefault("temperature", options.temperature)
         if (limit := options.max_tokens if prompt.max_tokens is None else prompt.max_tokens) is not None:
@@ -108,6 +115,8 @@ class OpenAIChat:
                 return EngineFailed(f"{self._server} does not accept the API key (option `api_key`)")
             case 404:
                 return EngineFailed(f"{self._server} knows no model {self.model!r}, or its address is another")
+            case 400 if problem.code == ContextTooLong.code:
+                return ContextTooLong(f"the conversation is too long for {self.model!r} at {self._server}")
             case 429 | 503:
                 return EngineBusy(f"{self._server} has too much to do{_code_of(problem)}; try again later")
             case status:

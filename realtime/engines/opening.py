@@ -38,13 +38,15 @@ def open_engine(kind: Kind, settings: Settings, model_path: ModelPath, scheduler
 def open_engines(settings: Settings, model_path: ModelPath) -> Engines:
     """All configured engines, opened at the same time; raises as `open_engine` does."""
     scheduler = Scheduler(settings.threads.workers)
-    with ThreadPoolExecutor(4, thread_name_prefix="opening") as threads:
+    with ThreadPoolExecutor(5, thread_name_prefix="opening") as threads:
         detector = threads.submit(open_engine, "detector", settings, model_path, scheduler)
+        enhancer = threads.submit(open_engine, "enhancer", settings, model_path, scheduler)
         transcriber = threads.submit(open_engine, "transcriber", settings, model_path, scheduler)
         chat = threads.submit(open_engine, "chat", settings, model_path, scheduler)
         synthesizer = threads.submit(open_engine, "synthesizer", settings, model_path, scheduler)
     return Engines(
         detector=detector.result(),
+        enhancer=enhancer.result(),
         transcriber=transcriber.result(),
         chat=chat.result(),
         synthesizer=synthesizer.result(),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from realtime.audio import Framer, Pcm, ms_to_samples
 from realtime.engines.base import Detector
 from realtime.pipeline.endpoint import BEGIN_MS, Began, Boundary, Ended, Endpointer, Knobs
@@ -32,6 +34,8 @@ class Listener:
         self._turn_start = 0
         self._turn_over = False
         """Whether the turn ended by itself and its audio has not been taken yet."""
+        self._shown = 0
+        """The sample up to which `new_sound` has given the turn."""
 
     def tune(self, knobs: Knobs | None) -> None:
         """Turns are found with `knobs` from now on, or not at all: then audio is kept until it is taken or dropped."""
@@ -60,6 +64,17 @@ class Listener:
             elif not self._endpointer.speaking:
                 self._forget_silence(self._endpointer.knobs)
 
+    def new_sound(self) -> Pcm:
+        """The audio of the turn in progress that has not been given by this before, shape (n,); none in silence.
+
+        All of it together, from the padding on, is the beginning of what `take` will give.
+        """
+        if self._endpointer and not self._endpointer.speaking and not self._turn_over:
+            return np.zeros(0, np.float32)
+        new = self._recording.since(self._shown)
+        self._shown = self._recording.end
+        return new
+
     def take(self, flush: Callable[[], Pcm]) -> Pcm:
         """The audio of the turn, shape (n,); what comes next belongs to another.
 
@@ -72,6 +87,7 @@ class Listener:
         self._turn_over = False
         if self._endpointer:
             self._endpointer.stop()
+        self._shown = self._recording.end
         return self._recording.take()
 
     def _begin(self, began: Began, knobs: Knobs) -> Began:

@@ -37,6 +37,19 @@ class Recording:
             self._blocks[0] = self._blocks[0][sample - self.start :]
             self.start = sample
 
+    def since(self, sample: int) -> Pcm:
+        """What is kept from `sample` on, shape (n,). Costs what it gives."""
+        newest: list[Pcm] = []
+        start = self.end
+        for block in reversed(self._blocks):
+            if start <= sample:
+                break
+            newest.append(block)
+            start -= len(block)
+        if not newest:
+            return np.zeros(0, np.float32)
+        return np.concatenate(newest[::-1])[max(0, sample - start) :]
+
     def take(self) -> Pcm:
         """All that is kept, shape (n,); nothing is kept afterwards."""
         taken = np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)

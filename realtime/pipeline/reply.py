@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
-from realtime.engines.base import Chat, Finish, Prompt, Speaking, Synthesizer, Token
+from realtime.engines.base import Chat, Finish, Prompt, Read, Speaking, Synthesizer, Token, ToolCallPart
 from realtime.errors import EngineFailed
 from realtime.pipeline.channel import Channel
 from realtime.pipeline.clock import Clock
@@ -37,14 +38,37 @@ class Voice:
     clock: Clock
 
 
+class Asides(Protocol):
+    """Whoever is told what in an answer is not to be said."""
+
+    async def began(self) -> None:
+        """The first word is there, though not yet shown or said."""
+        ...
+
+    async def read(self, prompt: Read) -> None:
+        """The model has read its prompt."""
+        ...
+
+    async def call(self, part: ToolCallPart) -> None:
+        """The model has written more of a call."""
+        ...
+
+    async def calls_are_whole(self) -> None:
+        """The model has written all of its calls."""
+        ...
+
+
 class Answer:
     """The language model's side of a reply: its text as it comes, and afterwards how it ended."""
 
-    def __init__(self, chat: Chat, prompt: Prompt, began: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, chat: Chat, prompt: Prompt, asides: Asides) -> None:
         self._chat = chat
         self._prompt = prompt
-        self._began = began
+        self._asides = asides
+        self._prompt_tokens = 0
         self._finish: Finish | None = None
+        self.tokens_written = 0
+        """So far, as many as pieces came."""
 
     @property
     def finish(self) -> Finish:
@@ -53,18 +77,37 @@ class Answer:
             raise EngineFailed(f"chat model {self._chat.model!r} broke off its answer")
         return self._finish
 
+    @property
+    def tokens_used(self) -> int:
+        """What was read and written, also of an answer that was stopped."""
+        if self._finish:
+            return self._finish.prompt_tokens + self._finish.completion_tokens
+        return self._prompt_tokens + self.tokens_written
+
     async def texts(self) -> AsyncGenerator[str, None]:
-        """The text as it is written. Cancelling, or closing it early, stops the model."""
+        """The text as it is written, from its first word on. Cancelling, or closing it early, stops the model."""
         begun = False
         async with aclosing(self._chat.answer(self._prompt)) as parts:
             async for part in parts:
-                if isinstance(part, Token):
-                    if not begun:
-                        begun = True
-                        await self._began()
-                    yield part.text
-                elif isinstance(part, Finish):
-                    self._finish = part
+                match part:
+                    case Token(text):
+                        self.tokens_written += 1
+                        text = text if begun else text.lstrip()
+                        if text and not begun:
+                            begun = True
+                            await self._asides.began()
+                        if text:
+                            yield text
+                    case ToolCallPart():
+                        self.tokens_written += 1
+                        await self._asides.call(part)
+                    case Read():
+                        self._prompt_tokens = part.prompt_tokens
+                        await self._asides.read(part)
+                    case Finish():
+                        self._finish = part
+                        if part.reason != "length":
+                            await self._asides.calls_are_whole()
 
 
 async def write(answer: Answer, show: Callable[[str], Awaitable[None]]) -> Finish:

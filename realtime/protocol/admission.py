@@ -7,50 +7,71 @@ from msgspec import UNSET
 
 from realtime.errors import InvalidRequest
 from realtime.ids import NewId
-from realtime.protocol.config import CustomVoice
-from realtime.protocol.items import PARTS_OF_ROLE, InputAudio, InputImage, Item, Message, OutputAudio, Part
+from realtime.protocol.items import (
+    PARTS_OF_ROLE,
+    FunctionCall,
+    FunctionCallOutput,
+    InputAudio,
+    InputImage,
+    Item,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
+    Message,
+    OutputAudio,
+    Part,
+)
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """As much as one append may carry."""
 
-OPENAI_VOICES = frozenset({"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"})
-"""Names that clients of OpenAI send; each is spoken by the server's own voice unless an engine has one of that name."""
+MAX_IMAGE_CHARACTERS = 20_000_000
+"""15 MB of picture in base64: a photograph as telephones take it, and less than a message may have."""
 
 
-def admit_voice(voice: object, voices: frozenset[str], param: str) -> None:
-    """Refuse a voice this server cannot speak with."""
-    name = voice.id if isinstance(voice, CustomVoice) else voice
-    if name not in voices | OPENAI_VOICES:
-        known = ", ".join(sorted(voices | OPENAI_VOICES))
-        raise InvalidRequest(f"Invalid value: {name!r}. Supported voices are: {known}.", param=param)
+def admit_item(item: Item, new_id: NewId, param: str, sees: bool) -> tuple[Item, bytes | None]:
+    """The item as it enters the conversation, with an id, and the user's audio if it still has to be put into words.
 
-
-def admit_item(item: Item, new_id: NewId, param: str) -> tuple[Item, bytes | None]:
-    """The item as it enters the conversation, with an id, and the user's audio if it still has to be put into words."""
+    `sees`: whether the language model can see pictures.
+    """
     if item.id == "root":
         raise InvalidRequest("An item's id cannot be 'root'.", param=f"{param}.id")
-    admitted = msgspec.structs.replace(item, id=item.id or new_id("item"), status="completed")
-    if not isinstance(admitted, Message):
-        return admitted, None
+    admitted = msgspec.structs.replace(item, id=item.id or new_id("item"))
+    match admitted:
+        case Message():
+            return _admit_message(admitted, param, sees)
+        case FunctionCall():
+            call_id = admitted.call_id or new_id("call")
+            return msgspec.structs.replace(admitted, call_id=call_id, status="completed"), None
+        case FunctionCallOutput():
+            return msgspec.structs.replace(admitted, status="completed"), None
+        case McpCall() | McpApprovalResponse():
+            return admitted, None
+        case McpListTools() | McpApprovalRequest():
+            raise InvalidRequest(
+                "Only the server makes items of this type.", code="unsupported_value", param=f"{param}.type"
+            )
+
+
+def _admit_message(message: Message, param: str, sees: bool) -> tuple[Message, bytes | None]:
     audio = b"".join(
-        _admit_part(part, admitted.role, f"{param}.content[{index}]") for index, part in enumerate(admitted.content)
+        _admit_part(part, message.role, f"{param}.content[{index}]", sees) for index, part in enumerate(message.content)
     )
     content = tuple(
         msgspec.structs.replace(part, audio=UNSET) if isinstance(part, InputAudio | OutputAudio) else part
-        for part in admitted.content
+        for part in message.content
     )
-    return msgspec.structs.replace(admitted, content=content), audio or None
+    return msgspec.structs.replace(message, content=content, status="completed"), audio or None
 
 
-def _admit_part(part: Part, role: str, param: str) -> bytes:
+def _admit_part(part: Part, role: str, param: str, sees: bool) -> bytes:
     """The part's audio, if it still has to be put into words."""
     if not isinstance(part, PARTS_OF_ROLE[role]):
         allowed = ", ".join(str(kind.__struct_config__.tag) for kind in PARTS_OF_ROLE[role])
         raise InvalidRequest(f"A message of role '{role}' may contain: {allowed}.", param=f"{param}.type")
     if isinstance(part, InputImage):
-        raise InvalidRequest(
-            "The language model of this server cannot see images.", code="unsupported_content_type", param=param
-        )
+        _admit_image(part, param, sees)
     if isinstance(part, InputAudio | OutputAudio) and part.audio and len(part.audio) > MAX_AUDIO_BYTES:
         too_long = f"An item may carry at most {MAX_AUDIO_BYTES} bytes of audio, not {len(part.audio)}."
         raise InvalidRequest(too_long, code="string_above_max_length", param=f"{param}.audio")
@@ -63,3 +84,15 @@ def _admit_part(part: Part, role: str, param: str) -> bytes:
             )
         return part.audio
     return b""
+
+
+def _admit_image(image: InputImage, param: str, sees: bool) -> None:
+    if not sees:
+        raise InvalidRequest(
+            "The language model of this server cannot see images.", code="unsupported_content_type", param=param
+        )
+    if not image.image_url.startswith(("data:image/", "https://", "http://")):
+        raise InvalidRequest("An image is a data: URL or an http(s) address.", param=f"{param}.image_url")
+    if len(image.image_url) > MAX_IMAGE_CHARACTERS:
+        too_long = f"An image's URL may have at most {MAX_IMAGE_CHARACTERS} characters."
+        raise InvalidRequest(too_long, code="string_above_max_length", param=f"{param}.image_url")

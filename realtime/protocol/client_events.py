@@ -6,8 +6,18 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality, ToolChoice
+from realtime.protocol.config import (
+    AudioFormat,
+    CustomVoice,
+    MaxTokens,
+    Modality,
+    PromptReference,
+    Reasoning,
+    Speed,
+    Temperature,
+)
 from realtime.protocol.items import Item, ItemReference
+from realtime.protocol.tools import ToolChoice, ToolConfig
 from realtime.structs import Strict
 
 
@@ -75,6 +85,8 @@ class ResponseAudioOutput(Strict):
 
     format: AudioFormat | None = None
     voice: str | CustomVoice | None = None
+    speed: Speed | None = None
+    """An extension: OpenAI has it in the session only."""
 
 
 class ResponseAudio(Strict):
@@ -97,11 +109,13 @@ class ResponseParams(Strict):
     input: tuple[Item | ItemReference, ...] | None = None
     metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=16)] | None = None
     max_output_tokens: MaxTokens | None = None
-    tools: tuple[dict[str, Any], ...] | None = None
+    tools: tuple[ToolConfig, ...] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    prompt: dict[str, Any] | None = None
-    reasoning: dict[str, Any] | None = None
+    temperature: Temperature | None = None
+    """Of the beta dialect, and an extension of the other."""
+    prompt: PromptReference | None = None
+    reasoning: Reasoning | None = None
 
 
 class ResponseCreate(_ClientEvent, kw_only=True, tag="response.create"):

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from realtime.errors import InvalidRequest
-from realtime.protocol.faults import fault, refuse_first
+from realtime.protocol.faults import check_nesting, fault
+from realtime.protocol.items import InputText
+from realtime.protocol.tools import ToolChoice, ToolConfig, check_tool_choice, check_tools, resolve_servers
 from realtime.structs import Strict
 
 # Rates divide this one, so positions in any mixture of formats add up exactly.
@@ -61,11 +63,12 @@ class Transcription(Strict):
     delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
-class NoiseReduction(Strict):
+class NoiseReduction(Strict, omit_defaults=True):
     """Which microphone distance noise reduction is tuned for."""
 
     type: Literal["near_field", "far_field"]
-    strength: float | None = None
+    strength: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """An extension. 0 leaves the sound as it is."""
 
 
 class ServerVad(Strict, tag_field="type", tag="server_vad"):
@@ -105,12 +108,15 @@ class CustomVoice(Strict):
     id: str
 
 
+Speed: TypeAlias = Annotated[float, Meta(ge=0.25, le=1.5)]
+
+
 class AudioOutput(Strict):
     """The assistant's side."""
 
     format: AudioFormat = PcmFormat()
     voice: str | CustomVoice = "alloy"
-    speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
+    speed: Speed = 1.0
 
 
 class AudioConfig(Strict):
@@ -122,26 +128,95 @@ class AudioConfig(Strict):
 
 MaxTokens: TypeAlias = Annotated[int, Meta(ge=1, le=4096)] | Literal["inf"]
 Modality: TypeAlias = Literal["audio", "text"]
-ToolChoice: TypeAlias = Literal["auto", "none", "required"] | dict[str, Any]
+
+
+class TokenLimits(Strict, omit_defaults=True):
+    """Room in the model's context."""
+
+    post_instructions: Annotated[int, Meta(ge=0)] | None = None
+    """Tokens for what comes after the instructions and the tools; null is all that the model has."""
+
+
+class RetentionRatio(Strict, kw_only=True, tag_field="type", tag="retention_ratio", omit_defaults=True):
+    """A conversation too long for the model is cut down to a share of the room, so that it is cut less often."""
+
+    retention_ratio: Annotated[float, Meta(ge=0, le=1)]
+    token_limits: TokenLimits | None = None
+
+
+class TracingLabels(Strict, omit_defaults=True):
+    """Names under which the session can be found in the server's log."""
+
+    workflow_name: str | None = None
+    group_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class PromptReference(Strict, kw_only=True, omit_defaults=True):
+    """Instructions that the operator has stored, with places for words of the client's."""
+
+    id: str
+    version: str | None = None
+    variables: dict[str, str | InputText] | None = None
+
+
+Effort: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
+
+
+class Reasoning(Strict, omit_defaults=True):
+    """How long the model thinks before it answers."""
+
+    effort: Effort | None = None
+
+
+SessionType: TypeAlias = Literal["realtime", "transcription"]
+Truncation: TypeAlias = Literal["auto", "disabled"] | RetentionRatio
+Tracing: TypeAlias = Literal["auto"] | TracingLabels | None
+Temperature: TypeAlias = Annotated[float, Meta(ge=0, le=2)]
+LOGPROBS = "item.input_audio_transcription.logprobs"
 
 
 class SessionConfig(Strict, kw_only=True):
     """Everything a client may choose about its session."""
 
-    type: Literal["realtime", "transcription"] = "realtime"
+    type: SessionType = "realtime"
     model: str
     instructions: str = ""
     output_modalities: Annotated[tuple[Modality, ...], Meta(min_length=1, max_length=1)] = ("audio",)
     audio: AudioConfig = AudioConfig()
     max_output_tokens: MaxTokens = "inf"
-    tools: tuple[dict[str, Any], ...] = ()
+    tools: tuple[ToolConfig, ...] = ()
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
-    truncation: Literal["auto", "disabled"] | dict[str, Any] = "auto"
-    tracing: Literal["auto"] | dict[str, Any] | None = None
-    prompt: dict[str, Any] | None = None
-    reasoning: dict[str, Any] | None = None
+    temperature: Temperature | UnsetType = UNSET
+    """Of the beta dialect, and an extension of the other."""
+    truncation: Truncation = "auto"
+    tracing: Tracing = None
+    prompt: PromptReference | None = None
+    reasoning: Reasoning | None = None
     include: tuple[Literal["item.input_audio_transcription.logprobs"], ...] | None = None
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the client is shown the words of its audio."""
+        return self.audio.input.transcription is not None
+
+    @property
+    def streams_words(self) -> bool:
+        """Whether it is shown them while the user still speaks."""
+        wanted = self.audio.input.transcription
+        return wanted is not None and (self.type == "transcription" or wanted.delay is not None)
+
+
+def first_config(
+    model: str, instructions: str, session_type: SessionType = "realtime", voice: str = "alloy"
+) -> SessionConfig:
+    """What a session begins with."""
+    if session_type == "transcription":
+        hears = AudioConfig(input=AudioInput(transcription=Transcription()))
+        return SessionConfig(type="transcription", model=model, audio=hears)
+    speaks = AudioConfig(output=AudioOutput(voice=voice))
+    return SessionConfig(model=model, instructions=instructions, audio=speaks)
 
 
 # Everything else that is an object (a format, a custom voice) is one choice, and replaced whole.
@@ -154,13 +229,36 @@ def merge_update(config: SessionConfig, update: dict[str, Any]) -> SessionConfig
         raise InvalidRequest(
             "Missing required parameter: 'session.type'.", code="missing_required_parameter", param="session.type"
         )
+    for field, value in update.items():
+        check_nesting(value, f"session.{field}")
+    if update["type"] == "transcription":
+        _refuse_what_speaks(update)
     current: dict[str, Any] = msgspec.to_builtins(config)
+    if update["type"] != config.type == "realtime" and current["audio"]["input"]["transcription"] is None:
+        current["audio"]["input"]["transcription"] = {}
     try:
         merged = msgspec.convert(_merge(current, update), SessionConfig)
     except msgspec.ValidationError as problem:
         raise fault(problem, root="session") from problem
-    refuse_unsupported(merged)
+    if merged.type == "transcription" and merged.audio.input.transcription is None:
+        raise InvalidRequest(
+            "A transcription session cannot be without transcription.", param="session.audio.input.transcription"
+        )
+    merged = msgspec.structs.replace(merged, tools=resolve_servers(merged.tools, config.tools))
+    check_tools(merged.tools, "session.tools")
+    check_tool_choice(merged.tool_choice, merged.tools, "session.tool_choice")
     return merged
+
+
+def _refuse_what_speaks(update: dict[str, Any]) -> None:
+    """A transcription session has ears and no mouth."""
+    audio = update.get("audio")
+    unknown = [f"session.{field}" for field in update if field not in ("type", "audio", "include")]
+    unknown += [f"session.audio.{field}" for field in audio if field != "input"] if isinstance(audio, dict) else []
+    if unknown:
+        raise InvalidRequest(
+            f"'{unknown[0]}' has no meaning in a transcription session.", code="unknown_parameter", param=unknown[0]
+        )
 
 
 def _merge(current: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
@@ -175,28 +273,3 @@ def _merge(current: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
 
 def _same_type(before: dict[str, Any], value: dict[str, Any]) -> bool:
     return "type" not in value or before.get("type") == value["type"]
-
-
-def refuse_unsupported(config: SessionConfig) -> None:
-    """Refuse what this server cannot honour: a setting that is accepted is a setting that works."""
-    detection = config.audio.input.turn_detection
-    transcription = config.audio.input.transcription or Transcription()
-    unsupported = {
-        "session.type": config.type != "realtime",
-        "session.tools": bool(config.tools),
-        "session.tool_choice": config.tool_choice not in ("auto", "none"),
-        "session.truncation": config.truncation != "auto",
-        "session.tracing": config.tracing is not None,
-        "session.prompt": config.prompt is not None,
-        "session.reasoning": config.reasoning is not None,
-        "session.include": bool(config.include),
-        "session.audio.input.transcription.languages": transcription.languages is not None,
-        "session.audio.input.transcription.keywords": transcription.keywords is not None,
-        "session.audio.input.transcription.delay": transcription.delay is not None,
-        "session.audio.input.noise_reduction": config.audio.input.noise_reduction is not None,
-        "session.audio.input.turn_detection.type": isinstance(detection, SemanticVad),
-        "session.audio.input.turn_detection.idle_timeout_ms": (
-            isinstance(detection, ServerVad) and detection.idle_timeout_ms is not None
-        ),
-    }
-    refuse_first(unsupported)

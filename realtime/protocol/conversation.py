@@ -17,6 +17,10 @@ from realtime.protocol.items import (
     InputText,
     Item,
     ItemReference,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
     Message,
     OutputAudio,
     OutputText,
@@ -63,6 +67,8 @@ class Conversation:
         self._items: dict[str, Item] = {}
         self._order: list[str] = []
         self._spoken: dict[str, SpokenText] = {}
+        self._unfinished: set[str] = set()
+        """Items that are still being made."""
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._items
@@ -102,14 +108,19 @@ class Conversation:
         self._order.insert(place, item.id)
         self._items[item.id] = item
 
-    def replace(self, item: Item) -> None:
-        """`item` takes the place of the item with its id."""
-        self.get(item.id)
+    def begin(self, item: Item) -> None:
+        """Put an item that is still being made at the end. Nobody can delete or truncate it before it is finished."""
+        self.add(item)
+        self._unfinished.add(item.id)
+
+    def finish(self, item: Item) -> None:
+        """`item` takes the place of the unfinished one with its id, and stays as it is."""
+        self._unfinished.remove(item.id)
         self._items[item.id] = item
 
     def delete(self, item_id: str) -> None:
         """Take an item out."""
-        self.get(item_id)
+        self._finished(item_id)
         self._order.remove(item_id)
         del self._items[item_id]
         self._spoken.pop(item_id, None)
@@ -140,11 +151,7 @@ class Conversation:
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> int:
         """Cut an assistant's item to what was heard of it; where it ends now, in ms."""
-        item = self.get(item_id)
-        if item.status == "in_progress":
-            raise InvalidRequest(
-                "The item is still being made; cancel its response first.", code="item_in_progress", param="item_id"
-            )
+        item = self._finished(item_id)
         if not (isinstance(item, Message) and item_id in self._spoken):
             raise InvalidRequest(
                 "Only model output audio messages can be truncated.", code="unsupported_content_type", param="item_id"
@@ -161,8 +168,16 @@ class Conversation:
                 param="audio_end_ms",
             )
         spoken.cut(audio_end_ms)
-        self.replace(msgspec.structs.replace(item, content=(OutputAudio(transcript=spoken.text),)))
+        self._items[item_id] = msgspec.structs.replace(item, content=(OutputAudio(transcript=spoken.text),))
         return int(spoken.duration_ms)
+
+    def _finished(self, item_id: str) -> Item:
+        item = self.get(item_id)
+        if item_id in self._unfinished:
+            raise InvalidRequest(
+                "The item is still being made; cancel its response first.", code="item_in_progress", param="item_id"
+            )
+        return item
 
     def _message(self, item_id: str) -> Message:
         item = self.get(item_id)
@@ -174,11 +189,16 @@ def characters_of(item: Item) -> int:
     """How much text an item holds, whatever its kind."""
     match item:
         case Message():
-            return len(text_of(item))
-        case FunctionCall():
-            return len(item.name) + len(item.arguments)
+            pictures = sum(len(part.image_url) for part in item.content if isinstance(part, InputImage))
+            return len(text_of(item)) + pictures
+        case FunctionCall() | McpCall() | McpApprovalRequest():
+            return len(item.name) + len(item.arguments) + len(getattr(item, "output", None) or "")
         case FunctionCallOutput():
             return len(item.output)
+        case McpApprovalResponse():
+            return len(item.reason or "")
+        case McpListTools():
+            return 0
 
 
 def text_of(item: Item) -> str:
@@ -199,4 +219,4 @@ def _words(part: Part) -> str:
         case InputText() | OutputText():
             return part.text
         case InputImage():
-            return ""
+            return ""  # what it shows is not said in words

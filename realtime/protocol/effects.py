@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from realtime.protocol.config import AudioFormat, AudioInput, CustomVoice, MaxTokens, Modality
+from realtime.protocol.config import AudioFormat, AudioInput, CustomVoice, Effort, MaxTokens, Modality, Truncation
 from realtime.protocol.items import Item
+from realtime.protocol.toolbox import OfferedTool
+from realtime.protocol.tools import McpTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,28 @@ class TuneInput:
 @dataclass(frozen=True, slots=True)
 class DropInput:
     """Forget the audio that has been taken and not committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowInput:
+    """The audio that is being taken will be the user item `item_id`: put it into words while it comes.
+
+    A `TranscribeInput` of that item asks for the rest, a `DropInput` ends it.
+    """
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitSpeech:
+    """Report when nobody has spoken for `within_ms`, counted from when what was sent has been played."""
+
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopAwaitingSpeech:
+    """Somebody speaks, or it does not matter any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +74,20 @@ class StopTranscription:
     item_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShowItem:
+    """Send `conversation.item.retrieved` with `item`, and with the sound that is kept of it."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetItem:
+    """The item is gone: so is the sound that was kept of it."""
+
+    item_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartReply:
     """Make a response: everything it needs to know, as things are now."""
@@ -62,6 +100,13 @@ class StartReply:
     output_format: AudioFormat
     voice: str | CustomVoice
     speed: float
+    tools: tuple[OfferedTool, ...] = ()
+    tool_choice: str = "auto"
+    """`auto`, `none`, `required`, or the name of the one tool to call."""
+    parallel_tool_calls: bool = True
+    temperature: float | None = None
+    effort: Effort | None = None
+    truncation: Truncation = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +116,46 @@ class StopReply:
     response_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ListTools:
+    """Ask an MCP server for its tools, for the item `item_id`."""
+
+    item_id: str
+    server: McpTool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTool:
+    """Have an MCP server call a tool, for the item `item_id`."""
+
+    item_id: str
+    server: McpTool
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """From now on the server's log names the session by these labels too; None for no labels."""
+
+    workflow_name: str | None
+    group_id: str | None
+
+
+ItemEffect: TypeAlias = (
+    DropInput | FollowInput | TranscribeInput | TranscribeItem | StopTranscription | ForgetItem | ShowItem
+)
+"""About the sound of user items, and its words."""
+
 Effect: TypeAlias = (
-    Listen | TuneInput | DropInput | TranscribeInput | TranscribeItem | StopTranscription | StartReply | StopReply
+    Listen
+    | TuneInput
+    | ItemEffect
+    | AwaitSpeech
+    | StopAwaitingSpeech
+    | StartReply
+    | StopReply
+    | ListTools
+    | CallTool
+    | Trace
 )

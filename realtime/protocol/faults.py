@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
 from realtime.errors import InvalidRequest
+
+MAX_NESTING = 32
+"""Objects and lists within each other, where a client may nest as it likes: as deep as every reader can follow."""
 
 _PATH = re.compile(r" - at (?:`key` in )?`(?P<path>[^`]*)`$")
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(?P<field>[^`]*)`")
@@ -31,6 +35,20 @@ def fault(problem: msgspec.ValidationError, root: str = "") -> InvalidRequest:
     code = next((code for beginning, code in _CODES if beginning.match(text)), "invalid_value")
     said = _PATH.sub("", text)
     return InvalidRequest(f"Invalid '{param}': {said}." if param else f"Invalid event: {said}.", code=code, param=param)
+
+
+def check_nesting(value: Any, param: str) -> None:
+    """Refuse `value` if it is nested deeper than `MAX_NESTING`: who reads it may do so by recursion."""
+    inside = [value]
+    for _ in range(MAX_NESTING + 1):
+        inside = [
+            child
+            for nested in inside
+            if isinstance(nested, dict | list)
+            for child in (nested.values() if isinstance(nested, dict) else nested)
+        ]
+    if inside:
+        raise InvalidRequest(f"'{param}' is nested more than {MAX_NESTING} deep.", param=param)
 
 
 def refuse_first(unsupported: dict[str, bool]) -> None:

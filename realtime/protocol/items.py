@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
@@ -51,10 +51,15 @@ class OutputAudio(_Part, tag="output_audio"):
 Part: TypeAlias = InputText | InputAudio | InputImage | OutputText | OutputAudio
 
 
-class _Item(Strict, tag_field="type"):
-    """Base of items. The server gives an item its id when the client has not."""
+class _AnyItem(Strict, tag_field="type"):
+    """Base of all items. The server gives an item its id when the client has not."""
 
     id: str = ""
+
+
+class _Item(_AnyItem):
+    """Base of the items that OpenAI gives a status."""
+
     object: Literal["realtime.item"] = "realtime.item"
     status: Status = "completed"
 
@@ -81,7 +86,83 @@ class FunctionCallOutput(_Item, kw_only=True, tag="function_call_output"):
     output: str
 
 
-Item: TypeAlias = Message | FunctionCall | FunctionCallOutput
+class ListedTool(Strict, kw_only=True, omit_defaults=True):
+    """A tool of an MCP server, as that server describes it."""
+
+    name: str
+    input_schema: dict[str, Any]
+    description: str | None = None
+    annotations: dict[str, Any] | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the server says that the tool changes nothing."""
+        return bool((self.annotations or {}).get("readOnlyHint"))
+
+
+class McpListTools(_AnyItem, kw_only=True, tag="mcp_list_tools"):
+    """The tools of an MCP server; none while they are being listed."""
+
+    server_label: str
+    tools: tuple[ListedTool, ...] = ()
+
+
+class McpHttpError(Strict, kw_only=True, tag_field="type", tag="http_error"):
+    """The MCP server could not be reached, or answered with an HTTP error."""
+
+    code: int
+    """The HTTP status; 0 without one."""
+    message: str
+
+
+class McpProtocolError(Strict, kw_only=True, tag_field="type", tag="protocol_error"):
+    """The MCP server refused the request, or what it said made no sense."""
+
+    code: int
+    """JSON-RPC's."""
+    message: str
+
+
+class McpExecutionError(Strict, kw_only=True, tag_field="type", tag="tool_execution_error"):
+    """The tool ran and failed."""
+
+    message: str
+
+
+McpError: TypeAlias = McpHttpError | McpProtocolError | McpExecutionError
+
+
+class McpCall(_AnyItem, kw_only=True, tag="mcp_call"):
+    """A tool of an MCP server that is called, or was."""
+
+    server_label: str
+    name: str
+    arguments: str
+    approval_request_id: str | None = None
+    output: str | None = None
+    error: McpError | None = None
+
+
+class McpApprovalRequest(_AnyItem, kw_only=True, tag="mcp_approval_request"):
+    """The assistant asks whether it may call a tool."""
+
+    server_label: str
+    name: str
+    arguments: str
+
+
+class McpApprovalResponse(_AnyItem, kw_only=True, tag="mcp_approval_response"):
+    """What the client says to that."""
+
+    approval_request_id: str
+    approve: bool
+    reason: str | None = None
+
+
+Item: TypeAlias = (
+    Message | FunctionCall | FunctionCallOutput | McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse
+)
+
 
 PARTS_OF_ROLE: dict[str, tuple[type[Part], ...]] = {
     "system": (InputText,),

@@ -6,7 +6,10 @@ Reports about a response carry its id, so that those of a response already ended
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
+
+from realtime.protocol.items import ListedTool, McpError
+from realtime.protocol.server_events import RateLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +28,26 @@ class SpeechEnded:
     """Where the turn's audio ends, the silence that ended it included."""
 
 
+@dataclass(frozen=True, slots=True)
+class NobodySpoke:
+    """The user has been silent for as long as the session waits."""
+
+
+class HeardWord(NamedTuple):
+    """A word, with the blank before it, and the natural logarithm of its probability."""
+
+    text: str
+    log_probability: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """The next words of a user item. They are never taken back."""
+    """The next words of a user item, which may still be spoken. They are never taken back."""
 
     item_id: str
     text: str
+    words: tuple[HeardWord, ...] = ()
+    """The same word by word, when that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +57,9 @@ class HeardAll:
     item_id: str
     text: str
     speech_seconds: float
+    words: tuple[HeardWord, ...] = ()
+    language: str | None = None
+    """ISO-639-1 code, where the transcriber could tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +69,23 @@ class NotHeard:
     item_id: str
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a response leaves of the session's rate limits."""
+
+    response_id: str
+    limits: tuple[RateLimit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptRead:
+    """The model has read all that a response answers to."""
+
+    response_id: str
+    prompt_tokens: int
+    cached_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +101,8 @@ class Wrote:
 
     response_id: str
     text: str
+    tokens: int = 0
+    """What the model has written by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +112,34 @@ class Spoke:
     response_id: str
     text: str
     audio: bytes
+    tokens: int = 0
+    """What the model has written by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBegan:
+    """A response begins to call one of its tools."""
+
+    response_id: str
+    call_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWrote:
+    """A response has written more of a call's arguments."""
+
+    response_id: str
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded:
+    """A call's arguments are whole: JSON that the tool's schema allows."""
+
+    response_id: str
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +147,7 @@ class Answered:
     """A response has said all it had to say."""
 
     response_id: str
-    reason: Literal["stop", "length", "content_filter"]
+    reason: Literal["stop", "length", "tool_calls", "content_filter"]
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
@@ -95,6 +162,42 @@ class Failed:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsListed:
+    """An MCP server has told its tools."""
+
+    item_id: str
+    tools: tuple[ListedTool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsNotListed:
+    """An MCP server could not tell them."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswered:
+    """A tool of an MCP server has done its work."""
+
+    item_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFailed:
+    """A tool of an MCP server has not."""
+
+    item_id: str
+    error: McpError
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The session has lasted as long as sessions may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draining:
     """The server is about to stop: finish what is running, begin nothing."""
@@ -105,17 +208,24 @@ class HungUp:
     """The client is gone; nothing can be sent any more."""
 
 
+ReplyReport: TypeAlias = (
+    Allowance | PromptRead | Began | Wrote | Spoke | CallBegan | CallWrote | CallEnded | Answered | Failed
+)
+"""About one response."""
+
 Report: TypeAlias = (
     SpeechBegan
     | SpeechEnded
+    | NobodySpoke
     | Heard
     | HeardAll
     | NotHeard
-    | Began
-    | Wrote
-    | Spoke
-    | Answered
-    | Failed
+    | ReplyReport
+    | ToolsListed
+    | ToolsNotListed
+    | ToolAnswered
+    | ToolFailed
+    | Expired
     | Draining
     | HungUp
 )

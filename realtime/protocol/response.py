@@ -4,29 +4,37 @@
        └──────────────finish───────────────▶
 
 A response is created *waiting* while words of the user's audio are still missing from its context, and *running* once
-the pipeline has been asked to make it. Its one output item opens with the first content and closes in `finish`,
-whatever the reason: every `…added` has its `…done` and each response exactly one `response.done`. Nothing comes after
-that: reports of a response that is done are stale, and ignored by whoever holds the responses (`responses`).
+the pipeline has been asked to make it. An output item opens with its first content and closes in `finish` at the
+latest, whatever the reason: every `…added` has its `…done` and each response exactly one `response.done`. Only a call
+of an MCP server's tool is closed by the tool's end, which may come later (`tool_servers`). Reports of a response that
+is done are stale, and ignored by whoever holds the responses (`responses`).
 
-Order (OpenAI): response.created → output_item.added → conversation.item.added → content_part.added → deltas →
-output_audio.done / output_audio_transcript.done / output_text.done → content_part.done → output_item.done →
-conversation.item.done → response.done.
+Order (OpenAI): response.created → rate_limits.updated → output_item.added → conversation.item.added →
+content_part.added → deltas → output_audio.done / output_audio_transcript.done / output_text.done → content_part.done →
+output_item.done → conversation.item.done → response.done. A call has function_call_arguments.delta and .done, or
+mcp_call_arguments.delta and .done, in place of the content part.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal, TypeAlias, TypedDict
+from typing import TypeAlias
 
-import msgspec
-
+from realtime.ids import NewId
+from realtime.protocol import reports
 from realtime.protocol import server_events as said
-from realtime.protocol.config import AudioFormat, CustomVoice, MaxTokens, Modality
-from realtime.protocol.conversation import Conversation, SpokenText
-from realtime.protocol.items import Item, ItemReference, Message, OutputAudio, OutputText, Part
+from realtime.protocol.config import AudioFormat, CustomVoice, Effort, MaxTokens, Modality, Truncation
+from realtime.protocol.conversation import Conversation
+from realtime.protocol.effects import Effect, StartReply
+from realtime.protocol.items import Item, ItemReference, McpApprovalRequest, McpCall
+from realtime.protocol.output import CallOutput, MessageOutput
+from realtime.protocol.slot import Slot
+from realtime.protocol.tool_servers import ToolServers
+from realtime.protocol.toolbox import NO_TOOLS, Toolbox
 
 Context: TypeAlias = tuple[Item | ItemReference, ...]
+Output: TypeAlias = said.ServerEvent | Effect
 
 
 class Stage(Enum):
@@ -35,21 +43,6 @@ class Stage(Enum):
     WAITING = auto()
     RUNNING = auto()
     DONE = auto()
-
-
-_ITEM_STATUS: dict[said.Ending, Literal["completed", "incomplete"]] = {
-    "completed": "completed",
-    "cancelled": "incomplete",
-    "incomplete": "incomplete",
-    "failed": "incomplete",
-}
-
-
-class _Place(TypedDict):
-    response_id: str
-    item_id: str
-    output_index: int
-    content_index: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,123 +60,171 @@ class Plan:
     """What the response reads. References are followed when it starts, so that it has the words known by then."""
     in_conversation: bool
     """Whether its output becomes part of the conversation."""
+    toolbox: Toolbox = NO_TOOLS
+    parallel_tool_calls: bool = True
+    temperature: float | None = None
+    effort: Effort | None = None
+    truncation: Truncation = "auto"
+    even_without_words: bool = False
+    """Whether it answers also when the user has said nothing."""
 
 
 class Response:
     """One response. Its methods return the events that tell the client what happened."""
 
-    def __init__(self, response_id: str, item_id: str, plan: Plan, conversation: Conversation) -> None:
+    def __init__(
+        self, response_id: str, plan: Plan, conversation: Conversation, servers: ToolServers, new_id: NewId
+    ) -> None:
         self.id = response_id
         self.plan = plan
         self.stage = Stage.WAITING
-        self._item_id = item_id
         self._conversation = conversation
-        self._item: Message | None = None
-        self._spoken = SpokenText(plan.output_format.rate_hz * plan.output_format.bytes_per_sample // 1000)
-        self._written = ""
+        self._servers = servers
+        self._new_id = new_id
+        self._outputs: list[MessageOutput | CallOutput | McpApprovalRequest] = []
+        self._message: MessageOutput | None = None
+        """The message that the model writes, while it does."""
+        self._calls: dict[str, CallOutput] = {}
+        """The calls that the model writes, by call id, until their arguments are whole."""
+        self._read: reports.PromptRead | reports.Answered | None = None
+        self._tokens_written = 0
 
-    def created(self) -> list[said.ServerEvent]:
+    def created(self) -> list[Output]:
         """The client may know of it."""
         return [said.ResponseCreated(response=self._describe("in_progress"))]
 
-    def start(self) -> None:
-        """The pipeline is asked to make it."""
+    def start(self, items: tuple[Item, ...]) -> StartReply:
+        """Ask the pipeline to make it."""
         assert self.stage is Stage.WAITING
         self.stage = Stage.RUNNING
+        plan = self.plan
+        return StartReply(
+            response_id=self.id,
+            instructions=plan.instructions,
+            items=items,
+            modality=plan.modality,
+            max_output_tokens=plan.max_output_tokens,
+            output_format=plan.output_format,
+            voice=plan.voice,
+            speed=plan.speed,
+            tools=plan.toolbox.tools,
+            tool_choice=plan.toolbox.choice,
+            parallel_tool_calls=plan.parallel_tool_calls,
+            temperature=plan.temperature,
+            effort=plan.effort,
+            truncation=plan.truncation,
+        )
 
-    def begin(self) -> list[said.ServerEvent]:
-        """The model has begun to answer: the output item opens."""
-        return self._open()
+    def count(self, read: reports.PromptRead | reports.Answered) -> None:
+        """What the model has read; at the end, also what it has written."""
+        self._read = read
+        if isinstance(read, reports.Answered):
+            self._tokens_written = read.completion_tokens
 
-    def write(self, text: str) -> list[said.ServerEvent]:
-        """The next text of a written answer."""
-        assert not self._aloud
-        events = self._open()
-        self._written += text
-        return [*events, said.TextDelta(**self._place(), delta=text)]
+    def begin(self) -> list[Output]:
+        """The model has begun to answer in words: a message opens."""
+        assert self.stage is Stage.RUNNING
+        if self._message:
+            return []
+        plan = self.plan
+        message = MessageOutput(self._new_id("item"), self._next_slot(), plan.modality, plan.output_format)
+        self._outputs.append(message)
+        self._message = message
+        return [*message.begin()]
 
-    def speak(self, text: str, audio: bytes) -> list[said.ServerEvent]:
+    def write(self, text: str, tokens: int) -> list[Output]:
+        """The next text of a written answer, of which there are `tokens` by now."""
+        events = self.begin()
+        self._tokens_written = tokens
+        assert self._message
+        return [*events, *self._message.write(text)]
+
+    def speak(self, text: str, audio: bytes, tokens: int) -> list[Output]:
         """The next sound of a spoken answer, and the words that begin in it."""
-        assert self._aloud
-        events = self._open()
-        self._spoken.add(text, len(audio))
-        if text:
-            events.append(said.TranscriptDelta(**self._place(), delta=text))
-        if audio:
-            events.append(said.AudioDelta(**self._place(), delta=audio))
-        return events
+        events = self.begin()
+        self._tokens_written = tokens
+        assert self._message
+        return [*events, *self._message.speak(text, audio)]
 
-    def finish(
-        self, ending: said.Ending, details: said.StatusDetails, usage: said.Usage | None = None
-    ) -> list[said.ServerEvent]:
+    def begin_call(self, call_id: str, name: str) -> list[Output]:
+        """The model calls one of its tools."""
+        assert self.stage is Stage.RUNNING
+        assert call_id not in self._calls
+        tool = next((tool for tool in self.plan.toolbox.tools if tool.name == name), None)
+        remote = tool.remote if tool else None
+        call = CallOutput(self._new_id("item"), self._next_slot(), call_id, name, remote)
+        self._calls[call_id] = call
+        if not call.asks_before:
+            self._outputs.append(call)
+        return [*call.begin()]
+
+    def write_call(self, call_id: str, arguments: str) -> list[Output]:
+        """The next piece of a call's arguments."""
+        assert self.stage is Stage.RUNNING
+        call = self._calls.get(call_id)
+        return [*call.write(arguments)] if call else []
+
+    def end_call(self, call_id: str) -> list[Output]:
+        """A call's arguments are whole: the client makes it, or this server does, perhaps after asking."""
+        assert self.stage is Stage.RUNNING
+        call = self._calls.pop(call_id)
+        if call.asks_before:
+            call.slot = self._next_slot()  # where the client is asked; until now it was shown nothing
+        written: list[Output] = [*call.written()]
+        if call.remote is None:
+            return written
+        assert isinstance(call.item, McpCall)
+        if not call.asks_before:
+            return [*written, *self._servers.call(call.item, call.remote, call.slot.output_index, call.finish)]
+        request = self._servers.ask(call.item, call.remote, call.slot.output_index)
+        self._outputs.append(request)
+        return [*written, *call.slot.begin(request), *call.slot.finish(request)]
+
+    def finish(self, ending: said.Ending, details: said.StatusDetails) -> list[Output]:
         """The end, once and for all."""
         assert self.stage is not Stage.DONE
         self.stage = Stage.DONE
-        events = self._close(_ITEM_STATUS[ending])
-        return [*events, said.ResponseDone(response=self._describe(ending, details, usage))]
+        events: list[Output] = []
+        if self._message:
+            events += self._message.finish("completed" if ending == "completed" else "incomplete")
+        for call in self._calls.values():
+            events += call.break_off()
+        return [*events, said.ResponseDone(response=self._describe(ending, details))]
 
-    def _open(self) -> list[said.ServerEvent]:
-        assert self.stage is Stage.RUNNING
-        if self._item:
-            return []
-        self._item = Message(id=self._item_id, role="assistant", status="in_progress", content=())
-        events: list[said.ServerEvent] = [said.OutputItemAdded(response_id=self.id, output_index=0, item=self._item)]
-        if self.plan.in_conversation:
-            previous = self._conversation.last_id
-            self._conversation.add(self._item)
-            events.append(said.ItemAdded(previous_item_id=previous, item=self._item))
-        part = said.ContentPart(type="audio", transcript="") if self._aloud else said.ContentPart(type="text", text="")
-        return [*events, said.ContentPartAdded(**self._place(), part=part)]
+    def _next_slot(self) -> Slot:
+        conversation = self._conversation if self.plan.in_conversation else None
+        return Slot(response_id=self.id, output_index=len(self._outputs), conversation=conversation)
 
-    def _close(self, status: Literal["completed", "incomplete"]) -> list[said.ServerEvent]:
-        if not self._item:
-            return []
-        events: list[said.ServerEvent]
-        content: Part
-        if self._aloud:
-            words = self._spoken.text
-            content, part = OutputAudio(transcript=words), said.ContentPart(type="audio", transcript=words)
-            events = [said.AudioDone(**self._place()), said.TranscriptDone(**self._place(), transcript=words)]
-        else:
-            content, part = OutputText(text=self._written), said.ContentPart(type="text", text=self._written)
-            events = [said.TextDone(**self._place(), text=self._written)]
-        self._item = msgspec.structs.replace(self._item, status=status, content=(content,))
-        events += [
-            said.ContentPartDone(**self._place(), part=part),
-            said.OutputItemDone(response_id=self.id, output_index=0, item=self._item),
-        ]
-        if self.plan.in_conversation:
-            self._conversation.replace(self._item)
-            if self._aloud:
-                self._conversation.speak(self._item.id, self._spoken)
-            previous = self._conversation.previous_id(self._item.id)
-            events.append(said.ItemDone(previous_item_id=previous, item=self._item))
-        return events
-
-    @property
-    def _aloud(self) -> bool:
-        return self.plan.modality == "audio"
-
-    def _place(self) -> _Place:
-        return {"response_id": self.id, "item_id": self._item_id, "output_index": 0, "content_index": 0}
-
-    def _describe(
-        self,
-        status: said.ResponseStatus,
-        details: said.StatusDetails | None = None,
-        usage: said.Usage | None = None,
-    ) -> said.ResponseObject:
+    def _describe(self, status: said.ResponseStatus, details: said.StatusDetails | None = None) -> said.ResponseObject:
         plan = self.plan
         voice = plan.voice.id if isinstance(plan.voice, CustomVoice) else plan.voice
         return said.ResponseObject(
             id=self.id,
             status=status,
             status_details=details,
-            output=(self._item,) if self._item else (),
+            output=tuple(_item(output) for output in self._outputs),
             conversation_id=self._conversation.id if plan.in_conversation else None,
             output_modalities=(plan.modality,),
             max_output_tokens=plan.max_output_tokens,
             audio=said.OutputSettings(output=said.OutputVoice(format=plan.output_format, voice=voice)),
-            usage=usage,
+            usage=_usage(self._read, self._tokens_written) if self._read else None,
             metadata=plan.metadata,
         )
+
+
+def _item(output: MessageOutput | CallOutput | McpApprovalRequest) -> Item:
+    return output if isinstance(output, McpApprovalRequest) else output.item
+
+
+def _usage(read: reports.PromptRead | reports.Answered, written: int) -> said.Usage:
+    return said.Usage(
+        total_tokens=read.prompt_tokens + written,
+        input_tokens=read.prompt_tokens,
+        output_tokens=written,
+        input_token_details=said.InputTokens(
+            text_tokens=read.prompt_tokens,
+            cached_tokens=read.cached_tokens,
+            cached_tokens_details=said.CachedTokens(text_tokens=read.cached_tokens),
+        ),
+        output_token_details=said.OutputTokens(text_tokens=written),
+    )

@@ -7,19 +7,16 @@ response that is no longer here is stale and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from realtime.errors import InvalidRequest
 from realtime.ids import NewId
 from realtime.protocol import reports
 from realtime.protocol import server_events as said
 from realtime.protocol.conversation import Conversation, text_of
-from realtime.protocol.effects import Effect, StartReply, StopReply
+from realtime.protocol.effects import StopReply
 from realtime.protocol.items import InputImage, Item, ItemReference, Message
-from realtime.protocol.response import Plan, Response, Stage
-
-Output: TypeAlias = said.ServerEvent | Effect
-
+from realtime.protocol.response import Output, Plan, Response, Stage
+from realtime.protocol.tool_servers import ToolServers
 
 MAX_LIVE_RESPONSES = 4
 """At once, the one that writes the conversation included: no session may take the language model for itself."""
@@ -28,8 +25,9 @@ MAX_LIVE_RESPONSES = 4
 class Responses:
     """Starts responses, passes reports to them, and ends them."""
 
-    def __init__(self, conversation: Conversation, new_id: NewId) -> None:
+    def __init__(self, conversation: Conversation, servers: ToolServers, new_id: NewId) -> None:
         self._conversation = conversation
+        self._servers = servers
         self._new_id = new_id
         self._live: dict[str, Response] = {}
         self._awaited: dict[str, set[str]] = {}
@@ -59,7 +57,7 @@ class Responses:
                 f"{len(self._live)} responses are in progress already; wait for one of them.",
                 code="rate_limit_exceeded",
             )
-        response = Response(self._new_id("resp"), self._new_id("item"), plan, self._conversation)
+        response = Response(self._new_id("resp"), plan, self._conversation, self._servers, self._new_id)
         self._live[response.id] = response
         self._awaited[response.id] = {item.id for item in plan.context if isinstance(item, ItemReference)} & unheard
         return [*response.created(), *self._advance(response)]
@@ -80,22 +78,32 @@ class Responses:
             outputs += self._end(response, "failed", said.StatusDetails(type="failed", error=error))
         return outputs
 
-    def report(
-        self, report: reports.Began | reports.Wrote | reports.Spoke | reports.Answered | reports.Failed
-    ) -> list[Output]:
+    def report(self, report: reports.ReplyReport) -> list[Output]:
         """Something happened to a response; nothing, when that response is no longer in progress."""
         response = self._live.get(report.response_id)
         if response is None or response.stage is not Stage.RUNNING:
             return []
         match report:
+            case reports.Allowance():
+                return [said.RateLimitsUpdated(rate_limits=report.limits)]
+            case reports.PromptRead():
+                response.count(report)
+                return []
             case reports.Began():
-                return [*response.begin()]
+                return response.begin()
             case reports.Wrote():
-                return [*response.write(report.text)]
+                return response.write(report.text, report.tokens)
             case reports.Spoke():
-                return [*response.speak(report.text, report.audio)]
+                return response.speak(report.text, report.audio, report.tokens)
+            case reports.CallBegan():
+                return response.begin_call(report.call_id, report.name)
+            case reports.CallWrote():
+                return response.write_call(report.call_id, report.text)
+            case reports.CallEnded():
+                return response.end_call(report.call_id)
             case reports.Answered():
-                return self._answered(response, report)
+                response.count(report)
+                return self._end(response, *_how_it_ended(report.reason))
             case reports.Failed():
                 error = said.ResponseError(type="server_error", code=report.code, message=report.message)
                 return self._end(response, "failed", said.StatusDetails(type="failed", error=error))
@@ -126,55 +134,31 @@ class Responses:
         if self._awaited[response.id]:
             return []
         items = self._conversation.resolve(response.plan.context)
-        if items and _says_nothing(items[-1]):
+        if items and _says_nothing(items[-1]) and not response.plan.even_without_words:
             return self._end(response, "completed", said.StatusDetails(type="completed"))
-        response.start()
-        plan = response.plan
-        return [
-            StartReply(
-                response_id=response.id,
-                instructions=plan.instructions,
-                items=items,
-                modality=plan.modality,
-                max_output_tokens=plan.max_output_tokens,
-                output_format=plan.output_format,
-                voice=plan.voice,
-                speed=plan.speed,
-            )
-        ]
-
-    def _answered(self, response: Response, report: reports.Answered) -> list[Output]:
-        usage = said.Usage(
-            total_tokens=report.prompt_tokens + report.completion_tokens,
-            input_tokens=report.prompt_tokens,
-            output_tokens=report.completion_tokens,
-            input_token_details=said.InputTokens(
-                text_tokens=report.prompt_tokens,
-                cached_tokens=report.cached_tokens,
-                cached_tokens_details=said.CachedTokens(text_tokens=report.cached_tokens),
-            ),
-            output_token_details=said.OutputTokens(text_tokens=report.completion_tokens),
-        )
-        if report.reason == "stop":
-            return self._end(response, "completed", said.StatusDetails(type="completed"), usage)
-        cut_short = said.StatusDetails(
-            type="incomplete", reason="max_output_tokens" if report.reason == "length" else "content_filter"
-        )
-        return self._end(response, "incomplete", cut_short, usage)
+        return [response.start(items)]
 
     def _stop(self, response: Response, details: said.StatusDetails) -> list[Output]:
         running = response.stage is Stage.RUNNING
         stop: list[Output] = [StopReply(response.id)] if running else []
         return [*stop, *self._end(response, "cancelled", details)]
 
-    def _end(
-        self, response: Response, ending: said.Ending, details: said.StatusDetails, usage: said.Usage | None = None
-    ) -> list[Output]:
+    def _end(self, response: Response, ending: said.Ending, details: said.StatusDetails) -> list[Output]:
         del self._live[response.id], self._awaited[response.id]
-        return [*response.finish(ending, details, usage)]
+        return response.finish(ending, details)
 
     def _waiting_for(self, item_id: str) -> Iterator[Response]:
         return iter([self._live[id_] for id_, items in self._awaited.items() if item_id in items])
+
+
+def _how_it_ended(reason: str) -> tuple[said.Ending, said.StatusDetails]:
+    match reason:
+        case "length":
+            return "incomplete", said.StatusDetails(type="incomplete", reason="max_output_tokens")
+        case "content_filter":
+            return "incomplete", said.StatusDetails(type="incomplete", reason="content_filter")
+        case _:
+            return "completed", said.StatusDetails(type="completed")
 
 
 def _says_nothing(item: Item) -> bool:

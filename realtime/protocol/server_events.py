@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from realtime.protocol.config import AudioFormat, MaxTokens, Modality, SessionConfig
+from realtime.protocol.config import AudioFormat, MaxTokens, Modality
 from realtime.protocol.items import Item
+from realtime.protocol.session_object import AnySessionObject
 from realtime.structs import Frozen
 
 
@@ -23,21 +24,12 @@ class _ServerEvent(Frozen, tag_field="type"):
 # --- session -----------------------------------------------------------------------------------------------------
 
 
-class SessionObject(SessionConfig, kw_only=True):
-    """The session as the client sees it: the whole effective configuration, and who it is."""
-
-    id: str
-    object: Literal["realtime.session"] = "realtime.session"
-    expires_at: int | None = None
-    """Unix seconds at which the session ends; null, because it never does."""
-
-
 class SessionCreated(_ServerEvent, tag="session.created"):
-    session: SessionObject
+    session: AnySessionObject
 
 
 class SessionUpdated(_ServerEvent, tag="session.updated"):
-    session: SessionObject
+    session: AnySessionObject
 
 
 class ConversationObject(_Object, kw_only=True):
@@ -87,6 +79,16 @@ class AudioCleared(_ServerEvent, tag="input_audio_buffer.cleared"):
     pass
 
 
+class TimeoutTriggered(_ServerEvent, tag="input_audio_buffer.timeout_triggered"):
+    """Nobody has spoken for the session's `idle_timeout_ms`."""
+
+    audio_start_ms: int
+    """From the start of all audio of the session; where the last answer had been played."""
+    audio_end_ms: int
+    """All audio of the session so far."""
+    item_id: str
+
+
 # --- the conversation --------------------------------------------------------------------------------------------
 
 
@@ -114,10 +116,23 @@ class ItemDeleted(_ServerEvent, tag="conversation.item.deleted"):
     item_id: str
 
 
+class LogProbability(_Object, kw_only=True):
+    """How sure the transcriber is of a word."""
+
+    token: str
+    bytes: tuple[int, ...]
+    """The word in UTF-8."""
+    logprob: float
+
+
+LogProbabilities: TypeAlias = tuple[LogProbability, ...]
+
+
 class TranscriptionDelta(_ServerEvent, kw_only=True, tag="conversation.item.input_audio_transcription.delta"):
     item_id: str
     content_index: int = 0
     delta: str
+    logprobs: LogProbabilities | UnsetType = UNSET
 
 
 class DurationUsage(_Object, kw_only=True):
@@ -125,11 +140,18 @@ class DurationUsage(_Object, kw_only=True):
     seconds: float
 
 
+class Language(_Object, kw_only=True):
+    code: str
+    """ISO-639-1."""
+
+
 class TranscriptionCompleted(_ServerEvent, kw_only=True, tag="conversation.item.input_audio_transcription.completed"):
     item_id: str
     content_index: int = 0
     transcript: str
     usage: DurationUsage
+    logprobs: LogProbabilities | UnsetType = UNSET
+    languages: tuple[Language, ...] | UnsetType = UNSET
 
 
 class TranscriptionError(_Object, kw_only=True):
@@ -187,6 +209,18 @@ class Usage(_Object, kw_only=True):
     output_tokens: int
     input_token_details: InputTokens
     output_token_details: OutputTokens
+
+
+class RateLimit(_Object, kw_only=True):
+    name: Literal["requests", "tokens"]
+    limit: int
+    remaining: int
+    reset_seconds: float
+    """Until all of the limit is there again."""
+
+
+class RateLimitsUpdated(_ServerEvent, tag="rate_limits.updated"):
+    rate_limits: tuple[RateLimit, ...]
 
 
 ResponseStatus: TypeAlias = Literal["in_progress", "completed", "cancelled", "failed", "incomplete"]
@@ -287,6 +321,71 @@ class TranscriptDelta(_Content, kw_only=True, tag="response.output_audio_transcr
 
 class TranscriptDone(_Content, kw_only=True, tag="response.output_audio_transcript.done"):
     transcript: str
+
+
+class _Call(_ServerEvent):
+    """Base of events about what the model writes of a call."""
+
+    response_id: str
+    item_id: str
+    output_index: int
+
+
+class FunctionArgumentsDelta(_Call, kw_only=True, tag="response.function_call_arguments.delta"):
+    call_id: str
+    delta: str
+
+
+class FunctionArgumentsDone(_Call, kw_only=True, tag="response.function_call_arguments.done"):
+    call_id: str
+    name: str
+    arguments: str
+
+
+class McpArgumentsDelta(_Call, kw_only=True, tag="response.mcp_call_arguments.delta"):
+    delta: str
+
+
+class McpArgumentsDone(_Call, kw_only=True, tag="response.mcp_call_arguments.done"):
+    arguments: str
+
+
+class _McpCall(_ServerEvent):
+    """Base of events about a call while the tool runs."""
+
+    output_index: int
+    item_id: str
+
+
+class McpCallInProgress(_McpCall, tag="response.mcp_call.in_progress"):
+    pass
+
+
+class McpCallCompleted(_McpCall, tag="response.mcp_call.completed"):
+    pass
+
+
+class McpCallFailed(_McpCall, tag="response.mcp_call.failed"):
+    pass
+
+
+# --- the tools of MCP servers ------------------------------------------------------------------------------------
+
+
+class _McpList(_ServerEvent):
+    item_id: str
+
+
+class McpListInProgress(_McpList, tag="mcp_list_tools.in_progress"):
+    pass
+
+
+class McpListCompleted(_McpList, tag="mcp_list_tools.completed"):
+    pass
+
+
+class McpListFailed(_McpList, tag="mcp_list_tools.failed"):
+    pass
 
 
 ServerEvent: TypeAlias = _ServerEvent

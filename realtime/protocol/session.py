@@ -13,53 +13,55 @@ A wrong event changes nothing and is answered with one `error` that carries the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from realtime.errors import InvalidRequest
 from realtime.ids import NewId
 from realtime.protocol import client_events as asked
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
-from realtime.protocol.admission import admit_item, admit_voice
-from realtime.protocol.config import SessionConfig, merge_update, refuse_unsupported
+from realtime.protocol.admission import admit_item
+from realtime.protocol.config import SessionConfig, TracingLabels
 from realtime.protocol.conversation import Conversation, characters_of
-from realtime.protocol.items import InputAudio, Item, Message
-from realtime.protocol.plan import plan_response
-from realtime.protocol.responses import Output, Responses
+from realtime.protocol.hearing import Hearing
+from realtime.protocol.idle import Idle
+from realtime.protocol.items import FunctionCall, FunctionCallOutput, InputAudio, Item, McpApprovalResponse, Message
+from realtime.protocol.offer import Offer
+from realtime.protocol.plan import plan_response, tools_of
+from realtime.protocol.response import Output
+from realtime.protocol.responses import Responses
+from realtime.protocol.session_object import AnySessionObject, describe_session
+from realtime.protocol.slot import add_item
+from realtime.protocol.tool_servers import ToolServers
 from realtime.protocol.turn import Turn
-
-MAX_UNHEARD_ITEMS = 8
-"""User items that may wait for their words at once; a client that commits faster than that is told to slow down."""
 
 MAX_GIVEN_CHARACTERS = 2_000_000
 """Text a client may put into its conversation, a thousand times what the embedded model reads: a bound on memory."""
 
+MAX_SHOWN_CHARACTERS = 40_000_000
+"""The same where the model sees pictures: two of the largest."""
+
 Input: TypeAlias = asked.ClientEvent | reports.Report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What this server offers a session."""
-
-    voices: frozenset[str]
-    max_buffer_ms: int = 10 * 60 * 1000
 
 
 class Session:
     """One client's conversation with the assistant."""
 
-    def __init__(self, config: SessionConfig, limits: Limits, new_id: NewId) -> None:
-        refuse_unsupported(config)
+    def __init__(self, config: SessionConfig, offer: Offer, new_id: NewId) -> None:
+        offer.check_session(config)
         self.id = new_id("sess")
         self.config = config
-        self._limits = limits
+        self._offer = offer
         self._new_id = new_id
         self._conversation = Conversation(new_id("conv"))
-        self._turn = Turn(new_id, limits.max_buffer_ms)
-        self._responses = Responses(self._conversation, new_id)
-        self._unheard: set[str] = set()
-        self._given_characters = 0
+        self._turn = Turn(new_id, offer.max_buffer_ms)
+        self._hearing = Hearing(self._conversation, self._turn, lambda: self.config)
+        self._servers = ToolServers(self._conversation, new_id)
+        self._responses = Responses(self._conversation, self._servers, new_id)
+        self._idle = Idle()
+        self._given_characters: dict[str, int] = {}
+        """By item."""
         self._turn_unanswered = False
         self._has_spoken = False
         self._draining = False
@@ -77,6 +79,8 @@ class Session:
             said.SessionCreated(session=self._describe()),
             said.ConversationCreated(conversation=conversation),
             effects.TuneInput(self.config.audio.input),
+            *self._trace(),
+            *self._servers.use(self.config.tools),
         ]
 
     def receive(self, event: Input) -> list[Output]:
@@ -84,7 +88,7 @@ class Session:
         if self._over:
             return []
         try:
-            return [*self._handle(event), *self._answer_left_over()]
+            return [*self._handle(event), *self._answer_left_over(), *self._watch_silence()]
         except InvalidRequest as problem:
             return self.refuse(problem, getattr(event, "event_id", None))
 
@@ -104,27 +108,29 @@ class Session:
     def _handle(self, event: Input) -> list[Output]:
         match event:
             case asked.AudioAppend():
-                return self._append(event)
+                return self._hearing.append(event.audio)
             case asked.AudioCommit():
-                return self._commit_by_hand()
+                self._turn.check_commit()
+                self._hearing.check_room()
+                return self._hearing.commit()
             case asked.AudioClear():
-                self._turn.drop()
-                return [effects.DropInput(), said.AudioCleared()]
+                return [*self._hearing.drop(), said.AudioCleared()]
             case asked.SessionUpdate():
-                return self._update(event)
+                return self._update(event.session)
             case asked.ItemCreate():
                 return self._create_item(event)
             case asked.ItemRetrieve():
-                return [said.ItemRetrieved(item=self._conversation.get(event.item_id))]
+                item = self._conversation.get(event.item_id)
+                return [effects.ShowItem(item) if _has_sound(item) else said.ItemRetrieved(item=item)]
             case asked.ItemTruncate():
                 end_ms = self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
                 return [
                     said.ItemTruncated(item_id=event.item_id, content_index=event.content_index, audio_end_ms=end_ms)
                 ]
             case asked.ItemDelete():
-                return self._delete_item(event)
+                return self._delete_item(event.item_id)
             case asked.ResponseCreate():
-                return self._create_response(event)
+                return self._create_response(event.response or asked.ResponseParams())
             case asked.ResponseCancel():
                 return self._responses.cancel(event.response_id)
             case asked.OutputAudioClear():
@@ -134,46 +140,82 @@ class Session:
                     code="unsupported_event",
                     param="type",
                 )
+            case _:
+                return self._take_report(event)
+
+    def _take_report(self, report: reports.Report) -> list[Output]:
+        match report:
             case reports.SpeechBegan():
-                return self._speech_began(event)
+                return self._speech_began(report)
             case reports.SpeechEnded():
-                return self._speech_ended(event)
-            case reports.Heard() | reports.HeardAll() | reports.NotHeard():
-                return self._heard(event)
+                return self._speech_ended(report)
+            case reports.NobodySpoke():
+                return self._nobody_spoke()
+            case reports.Heard():
+                return self._hearing.hear(report)
+            case reports.HeardAll():
+                return [*self._hearing.hear(report), *self._responses.heard(report.item_id)]
+            case reports.NotHeard():
+                failed = self._responses.not_heard(report.item_id, report.code, report.message)
+                return [*self._hearing.hear(report), *failed]
             case reports.Spoke():
-                told = self._responses.report(event)
-                self._has_spoken = self._has_spoken or bool(told and event.audio)
+                told = self._responses.report(report)
+                self._has_spoken = self._has_spoken or bool(told and report.audio)
                 return told
-            case reports.Began() | reports.Wrote() | reports.Answered() | reports.Failed():
-                return self._responses.report(event)
+            case reports.ToolsListed() | reports.ToolsNotListed():
+                return self._servers.told(report)
+            case reports.ToolAnswered() | reports.ToolFailed():
+                return self._servers.ended(report)
             case reports.Draining():
                 self._draining = True
                 self._turn_unanswered = False
                 return []
+            case reports.Expired():
+                return self._expire()
             case reports.HungUp():
                 self._over = True
                 return self._responses.stop_all()
+            case _:
+                return self._responses.report(report)
+
+    def _expire(self) -> list[Output]:
+        self._over = True
+        detail = said.ErrorDetail(
+            type="invalid_request_error",
+            code="session_expired",
+            message="Your session has lasted as long as sessions may on this server; connect again.",
+        )
+        return [*self._responses.stop_all(), said.Error(error=detail)]
 
     # --- configuration -------------------------------------------------------------------------------------------
 
-    def _update(self, event: asked.SessionUpdate) -> list[Output]:
-        before, after = self.config, merge_update(self.config, event.session)
-        if after.model != before.model:
-            raise InvalidRequest("A session's model cannot be changed.", code="invalid_value", param="session.model")
-        if after.audio.output.voice != before.audio.output.voice:
-            self._admit_voice(after.audio.output.voice, param="session.audio.output.voice")
+    def _update(self, update: dict[str, Any]) -> list[Output]:
+        before, after = self.config, self._offer.accept(self.config, update)
+        self._check_change(before, after)
         self.config = after
         told = said.SessionUpdated(session=self._describe())
+        trace = self._trace() if after.tracing != before.tracing else []
+        listing = self._servers.use(after.tools) if after.tools != before.tools else []
         if after.audio.input == before.audio.input:
-            return [told]
+            return [told, *trace, *listing]
         if after.audio.input.format != before.audio.input.format:
             self._turn.change_format()
         if after.audio.input.turn_detection is None and before.audio.input.turn_detection is not None:
             self._turn.stop_detecting()
-        return [effects.TuneInput(after.audio.input), told]
+        return [effects.TuneInput(after.audio.input), told, *trace, *listing]
 
-    def _admit_voice(self, voice: object, param: str) -> None:
-        admit_voice(voice, self._limits.voices, param)
+    def _check_change(self, before: SessionConfig, after: SessionConfig) -> None:
+        if after.model != before.model:
+            raise InvalidRequest("A session's model cannot be changed.", param="session.model")
+        begun = self._conversation.items or self._turn.received_ms or self._responses.busy
+        if after.type != before.type and begun:
+            raise InvalidRequest("A session's type cannot be changed once it has begun.", param="session.type")
+        if before.tracing is not None and after.tracing != before.tracing:
+            raise InvalidRequest("Tracing cannot be changed once it is enabled.", param="session.tracing")
+        if after.audio.output.voice != before.audio.output.voice:
+            self._check_voice_can_change("session.audio.output.voice")
+
+    def _check_voice_can_change(self, param: str) -> None:
         if self._has_spoken:
             raise InvalidRequest(
                 "Cannot update a conversation's voice if assistant audio is present.",
@@ -181,156 +223,135 @@ class Session:
                 param=param,
             )
 
-    def _describe(self) -> said.SessionObject:
-        chosen = {field: getattr(self.config, field) for field in SessionConfig.__struct_fields__}
-        return said.SessionObject(id=self.id, **chosen)
+    def _describe(self) -> AnySessionObject:
+        return describe_session(self.config, self.id, self._offer.expires_at)
+
+    def _trace(self) -> list[Output]:
+        tracing = self.config.tracing
+        if tracing is None:
+            return []
+        labels = tracing if isinstance(tracing, TracingLabels) else TracingLabels()
+        return [effects.Trace(labels.workflow_name, labels.group_id)]
 
     # --- the user's audio ----------------------------------------------------------------------------------------
 
-    def _append(self, event: asked.AudioAppend) -> list[Output]:
-        settings = self.config.audio.input
-        self._turn.append(len(event.audio), settings.format, bounded=settings.turn_detection is None)
-        return [effects.Listen(event.audio)]
-
     def _speech_began(self, report: reports.SpeechBegan) -> list[Output]:
         detection = self.config.audio.input.turn_detection
-        if detection is None or self._turn.speaking:
+        if detection is None or self._hearing.speaking:
             return []
-        item_id = self._turn.begin(report.audio_start_ms)
-        started = said.SpeechStarted(audio_start_ms=report.audio_start_ms, item_id=item_id)
+        started = self._hearing.begin(report.audio_start_ms)
         if not detection.interrupt_response:
-            return [started]
+            return started
         self._turn_unanswered = False  # its answer would talk over this one; they are answered together
-        return [started, *self._responses.interrupt()]
+        return [*started, *self._responses.interrupt()]
 
     def _speech_ended(self, report: reports.SpeechEnded) -> list[Output]:
         detection = self.config.audio.input.turn_detection
-        if detection is None or not self._turn.speaking:
+        if detection is None or not self._hearing.speaking:
             return []
-        self._turn_unanswered = detection.create_response and not self._draining
-        return self._commit(stopped_at_ms=report.audio_end_ms)
+        self._turn_unanswered = detection.create_response and not self._draining and self.config.type == "realtime"
+        return self._hearing.commit(stopped_at_ms=report.audio_end_ms)
 
-    def _commit_by_hand(self) -> list[Output]:
-        self._turn.check_commit()
-        self._check_unheard()
-        return self._commit(stopped_at_ms=self._turn.received_ms)
-
-    def _check_unheard(self) -> None:
-        if len(self._unheard) >= MAX_UNHEARD_ITEMS:
-            raise InvalidRequest(
-                f"{len(self._unheard)} items are still being transcribed; wait for some of them.",
-                code="rate_limit_exceeded",
-            )
-
-    def _commit(self, stopped_at_ms: int) -> list[Output]:
-        speaking = self._turn.speaking
-        item = Message(id=self._turn.commit(), role="user", content=(InputAudio(),))
-        previous = self._conversation.last_id
-        self._conversation.add(item)
-        self._unheard.add(item.id)
-        stopped = [said.SpeechStopped(audio_end_ms=stopped_at_ms, item_id=item.id)] if speaking else []
-        return [
-            *stopped,
-            said.AudioCommitted(previous_item_id=previous, item_id=item.id),
-            *self._added(item),
-            *self._transcribe(item.id),
-        ]
-
-    def _transcribe(self, item_id: str) -> list[Output]:
-        """Put the turn into words, unless turns end faster than that can be done."""
-        if len(self._unheard) <= MAX_UNHEARD_ITEMS:
-            return [effects.TranscribeInput(item_id)]
-        too_many = f"{MAX_UNHEARD_ITEMS} items are still being transcribed; this one is not."
-        given_up = reports.NotHeard(item_id=item_id, code="rate_limit_exceeded", message=too_many)
-        return [effects.DropInput(), *self._heard(given_up)]
-
-    def _heard(self, report: reports.Heard | reports.HeardAll | reports.NotHeard) -> list[Output]:
-        if report.item_id not in self._unheard:
+    def _nobody_spoke(self) -> list[Output]:
+        if not self._idle.armed:
             return []
-        wanted = self.config.audio.input.transcription is not None
-        item_id, index = report.item_id, self._conversation.unheard_part(report.item_id)
-        match report:
-            case reports.Heard():
-                delta = said.TranscriptionDelta(item_id=item_id, content_index=index, delta=report.text)
-                return [delta] if wanted else []
-            case reports.HeardAll():
-                self._unheard.remove(item_id)
-                self._conversation.hear(item_id, report.text)
-                usage = said.DurationUsage(seconds=report.speech_seconds)
-                told = said.TranscriptionCompleted(
-                    item_id=item_id, content_index=index, transcript=report.text, usage=usage
-                )
-                return [*([told] if wanted else []), *self._responses.heard(item_id)]
-            case reports.NotHeard():
-                self._unheard.remove(item_id)
-                error = said.TranscriptionError(type="server_error", code=report.code, message=report.message)
-                failed = said.TranscriptionFailed(item_id=item_id, content_index=index, error=error)
-                return [
-                    *([failed] if wanted else []),
-                    *self._responses.not_heard(item_id, report.code, report.message),
-                ]
+        start_ms = self._idle.disarm(self._turn.received_ms)
+        silence = self._hearing.commit_silence(start_ms)
+        return [*silence, *self._respond(asked.ResponseParams(), even_without_words=True)]
+
+    def _watch_silence(self) -> list[Output]:
+        """Have silence reported once an answer is over, for as long as nobody speaks and nothing is answered."""
+        if self._over:
+            return []
+        answering = self._responses.in_conversation is not None
+        silent = not (answering or self._hearing.speaking or self._draining)
+        detection = self.config.audio.input.turn_detection if self.config.type == "realtime" else None
+        return [*self._idle.watch(detection, answering, silent, self._turn.received_ms)]
 
     # --- items ---------------------------------------------------------------------------------------------------
 
     def _create_item(self, event: asked.ItemCreate) -> list[Output]:
-        item, audio = admit_item(event.item, self._new_id, param="item")
-        if item.id == self._turn.announced_id:
+        item, audio = admit_item(event.item, self._new_id, "item", self._sees)
+        if item.id == self._hearing.announced_id:
             raise InvalidRequest(
                 f"The id '{item.id}' was announced for the user's turn.", code="item_id_in_use", param="item.id"
             )
         self._check_given(characters_of(item))
         if audio is not None:
-            self._check_unheard()
-        self._conversation.add(item, after=event.previous_item_id)
-        self._given_characters += characters_of(item)
+            self._hearing.check_room()
+        if isinstance(item, FunctionCallOutput):
+            self._check_call(item.call_id)
+        added = self._add(item, event.previous_item_id)
+        self._given_characters[item.id] = characters_of(item)
         if audio is None:
-            return self._added(item)
-        self._unheard.add(item.id)
-        return [*self._added(item), effects.TranscribeItem(item.id, audio)]
+            return added
+        self._hearing.expect(item.id)
+        return [*added, effects.TranscribeItem(item.id, audio)]
+
+    def _add(self, item: Item, after: str | None) -> list[Output]:
+        if isinstance(item, McpApprovalResponse):
+            return self._servers.decide(item, after)
+        return [*add_item(self._conversation, item, after)]
+
+    def _check_call(self, call_id: str) -> None:
+        if not any(isinstance(item, FunctionCall) and item.call_id == call_id for item in self._conversation.items):
+            raise InvalidRequest(
+                f"Tool call ID '{call_id}' not found in conversation.",
+                code="invalid_tool_call_id",
+                param="item.call_id",
+            )
 
     def _check_given(self, characters: int) -> None:
-        if self._given_characters + characters > MAX_GIVEN_CHARACTERS:
+        limit = MAX_SHOWN_CHARACTERS if self._sees else MAX_GIVEN_CHARACTERS
+        if sum(self._given_characters.values()) + characters > limit:
             raise InvalidRequest(
-                f"A conversation may be given at most {MAX_GIVEN_CHARACTERS} characters of text.",
+                f"A conversation may be given at most {limit} characters.",
                 code="string_above_max_length",
                 param="item",
             )
 
-    def _delete_item(self, event: asked.ItemDelete) -> list[Output]:
-        item = self._conversation.get(event.item_id)
-        if item.status == "in_progress":
-            raise InvalidRequest(
-                "The item is still being made; cancel its response first.", code="item_in_progress", param="item_id"
-            )
-        self._conversation.delete(event.item_id)
-        stop: list[Output] = []
-        if event.item_id in self._unheard:
-            self._unheard.remove(event.item_id)
-            stop = [effects.StopTranscription(event.item_id)]
-        return [*stop, said.ItemDeleted(item_id=event.item_id), *self._responses.heard(event.item_id)]
-
-    def _added(self, item: Item) -> list[Output]:
-        previous = self._conversation.previous_id(item.id)
+    def _delete_item(self, item_id: str) -> list[Output]:
+        item = self._conversation.get(item_id)
+        self._conversation.delete(item_id)
+        self._given_characters.pop(item_id, None)
+        forget: list[Output] = [effects.ForgetItem(item_id)] if _has_sound(item) else []
         return [
-            said.ItemAdded(previous_item_id=previous, item=item),
-            said.ItemDone(previous_item_id=previous, item=item),
+            *self._hearing.forget(item_id),
+            *forget,
+            said.ItemDeleted(item_id=item_id),
+            *self._responses.heard(item_id),
         ]
+
+    @property
+    def _sees(self) -> bool:
+        return "images" in self._offer.abilities
 
     # --- responses -----------------------------------------------------------------------------------------------
 
-    def _create_response(self, event: asked.ResponseCreate) -> list[Output]:
+    def _create_response(self, params: asked.ResponseParams) -> list[Output]:
         if self._draining:
             raise InvalidRequest("The server is shutting down; connect again.", code="server_shutting_down")
-        params = event.response or asked.ResponseParams()
-        if params.audio.output.voice not in (None, self.config.audio.output.voice):
-            self._admit_voice(params.audio.output.voice, param="response.audio.output.voice")
-        plan = plan_response(self.config, params, self._conversation)
-        return self._responses.create(plan, frozenset(self._unheard))
+        if self.config.type == "transcription":
+            raise InvalidRequest("A transcription session has no responses.", code="unsupported_event", param="type")
+        voice = params.audio.output.voice
+        if voice not in (None, self.config.audio.output.voice):
+            self._offer.check_voice(voice, "response.audio.output.voice")
+            self._check_voice_can_change("response.audio.output.voice")
+        return self._respond(params)
+
+    def _respond(self, params: asked.ResponseParams, even_without_words: bool = False) -> list[Output]:
+        plan = plan_response(self.config, params, self._conversation, self._offer, self._servers.listed)
+        plan = replace(plan, even_without_words=even_without_words)
+        response = self._responses.create(plan, self._hearing.unheard)
+        return [*self._servers.use(tools_of(self.config, params)), *response]
 
     def _answer_left_over(self) -> list[Output]:
         """Answer the user's turn, now or as soon as the response that is still speaking is over."""
         if self._over or not self._turn_unanswered or self._responses.in_conversation:
             return []
         self._turn_unanswered = False
-        plan = plan_response(self.config, asked.ResponseParams(), self._conversation)
-        return self._responses.create(plan, frozenset(self._unheard))
+        return self._respond(asked.ResponseParams())
+
+
+def _has_sound(item: Item) -> bool:
+    return isinstance(item, Message) and any(isinstance(part, InputAudio) for part in item.content)

@@ -58,12 +58,16 @@ class Turn:
         """The item that the audio in the buffer will become, if the client has been told."""
         return self._item_id
 
+    def announce(self) -> str:
+        """The id of the item that the audio in the buffer will become; from now on the client may know it."""
+        self._item_id = self._item_id or self._new_id("item")
+        return self._item_id
+
     def begin(self, start_ms: int) -> str:
         """Speech has begun, and the silence before `start_ms` is forgotten; the id of the item it will become."""
         self.speaking = True
         self._buffer_start_ticks = max(self._buffer_start_ticks, start_ms * TICKS_PER_SECOND // 1000)
-        self._item_id = self._item_id or self._new_id("item")
-        return self._item_id
+        return self.announce()
 
     def stop_detecting(self) -> None:
         """From now on all audio is kept until it is committed or dropped; silence until now was not."""
@@ -73,7 +77,7 @@ class Turn:
 
     def commit(self) -> str:
         """The buffer becomes an item; its id."""
-        item_id = self._item_id or self._new_id("item")
+        item_id = self.announce()
         self.drop()
         return item_id
 

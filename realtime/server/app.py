@@ -7,28 +7,42 @@ from importlib.resources import files
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from realtime.errors import InvalidRequest
+from realtime.server.entrance import admit
 from realtime.server.headers import SecurityHeaders
+from realtime.server.minting import create_beta_session, create_beta_transcription_session, create_client_secret
+from realtime.server.refusals import Refused, tell
 from realtime.server.state import State
-from realtime.server.websocket import realtime
+from realtime.server.websocket import nowhere, realtime
 
 
 def create_app(state: State) -> Starlette:
     """The server as an ASGI application. Its engines are whatever `state` holds when a client comes."""
     mimetypes.init()  # reads the machine's tables; left alone, it would do so at the first request for the page
+    api: list[BaseRoute] = [
+        WebSocketRoute("/realtime", realtime),
+        Route("/realtime/client_secrets", create_client_secret, methods=["POST"]),
+        Route("/realtime/sessions", create_beta_session, methods=["POST"]),
+        Route("/realtime/transcription_sessions", create_beta_transcription_session, methods=["POST"]),
+        Route("/models", list_models),
+        WebSocketRoute("/{path:path}", nowhere),
+    ]
     routes: list[BaseRoute] = [
-        WebSocketRoute("/v1/realtime", realtime),
-        Route("/v1/models", list_models),
+        Mount("/v1", routes=api),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        WebSocketRoute("/{path:path}", nowhere),
         Mount("/", StaticFiles(directory=_demo_page(), html=True)),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)])
+    told = dict.fromkeys((Refused, InvalidRequest, HTTPException), tell)
+    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)], exception_handlers=told)
     app.state.server = state
     return app
 
@@ -50,9 +64,7 @@ async def readyz(request: Request) -> Response:
 async def list_models(request: Request) -> Response:
     """The names a client may ask for, in the form of OpenAI's list."""
     state: State = request.app.state.server
-    if not state.keyring.admits(request):
-        error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": "Incorrect API key provided."}
-        return JSONResponse({"error": error}, 401)
+    admit(request, state)
     names = [state.settings.conversation.model]
     if state.engines:
         engines = state.engines

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from realtime.conductor import Conductor
-from realtime.errors import RealtimeError
+from realtime.server.refusals import Refused
 
 LAST_WORDS_S = 2.0
 """How long conversations may take to end once their time is up."""
 
 
-class ServerFull(RealtimeError):
+class ServerFull(Refused):
     """As many conversations are going on as the server allows."""
 
+    status = 503
     code = "server_full"
 
 

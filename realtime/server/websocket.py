@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 import structlog
 from starlette.responses import JSONResponse
@@ -13,9 +14,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from realtime.conductor import ClientGone, Conductor, Incoming, Send
 from realtime.errors import InvalidRequest
 from realtime.ids import random_id
-from realtime.protocol import wire
 from realtime.protocol.server_events import ServerEvent
-from realtime.server.conversations import ServerFull
+from realtime.protocol.wire import UnreadableEvent
+from realtime.server.dialects import Dialect, answered_subprotocol, spoken_dialect
+from realtime.server.entrance import admit_to_conversation
+from realtime.server.opening_config import asked_in_query
+from realtime.server.refusals import Refused, StillStarting, error_response, invalid_request_response
 from realtime.server.state import State
 
 log = structlog.get_logger(__name__)
@@ -30,37 +34,55 @@ INTERNAL_ERROR = 1011
 async def realtime(websocket: WebSocket) -> None:
     """Hold one conversation over one WebSocket. Cancelling ends the conversation."""
     state: State = websocket.app.state.server
-    if not state.keyring.admits(websocket):
-        return await _refuse(websocket, 401, "invalid_api_key", "Incorrect API key provided.")
-    if "call_id" in websocket.query_params:
-        return await _refuse(websocket, 400, "unsupported_parameter", "There is no call to join by 'call_id' here.")
+    try:
+        conductor = _open(websocket, state)
+        with (
+            structlog.contextvars.bound_contextvars(session=conductor.session_id),
+            state.conversations.hold(conductor),
+        ):
+            await _converse(websocket, conductor, state.settings.server.stalled_client_s)
+    except Refused as refused:
+        await _refuse(websocket, refused.code, refused.response)
+    except InvalidRequest as problem:
+        await _refuse(websocket, problem.reason, invalid_request_response(problem))
+
+
+async def nowhere(websocket: WebSocket) -> None:
+    """Turn away whoever knocks at a door that is none. Cancelling lets the connection go."""
+    await _refuse(websocket, "not_found", error_response(404, "not_found", "Conversations begin at '/v1/realtime'."))
+
+
+def _open(websocket: WebSocket, state: State) -> Conductor:
+    settings, query = state.settings.conversation, websocket.query_params
+    config = admit_to_conversation(websocket, state)
+    if "call_id" in query:
+        raise InvalidRequest(
+            "There is no call to join by 'call_id' here.", code="unsupported_parameter", param="call_id"
+        )
     if state.engines is None:
-        return await _refuse(websocket, 503, "server_starting", "The server is still loading its models.")
-    conductor = Conductor(state.engines, state.settings.conversation, model=websocket.query_params.get("model"))
-    with structlog.contextvars.bound_contextvars(session=conductor.session_id):
-        try:
-            with state.conversations.hold(conductor):
-                await _converse(websocket, conductor, state.settings.server.stalled_client_s)
-        except ServerFull as full:
-            await _refuse(websocket, 503, full.code, str(full))
+        raise StillStarting("The server is still loading its models.")
+    config = config or asked_in_query(settings, query)
+    return Conductor(state.engines, settings, config, remote_tools=state.remote_tools)
 
 
 async def _converse(websocket: WebSocket, conductor: Conductor, stalled_client_s: float) -> None:
-    await websocket.accept("realtime" if "realtime" in websocket.scope.get("subprotocols", []) else None)
-    log.info("conversation began")
+    dialect = spoken_dialect(websocket)
+    await websocket.accept(answered_subprotocol(websocket))
+    log.info("conversation began", dialect=dialect.name)
     try:
-        async with aclosing(_incoming(websocket)) as incoming:
-            ending = await conductor.converse(incoming, _sender(websocket, stalled_client_s))
+        async with aclosing(_incoming(websocket, dialect)) as incoming:
+            ending = await conductor.converse(incoming, _sender(websocket, dialect, stalled_client_s))
     except Exception:
         # The outermost frame of a conversation: a bug ends this one, is logged whole, and harms no other.
         log.exception("conversation broke off")
         return await _close(websocket, INTERNAL_ERROR, stalled_client_s)
     log.info("conversation ended", how=ending)
-    if ending == "drained":
-        await _close(websocket, GOING_AWAY, stalled_client_s)
+    if ending != "hung up":
+        reason = "session_expired" if ending == "expired" else None
+        await _close(websocket, GOING_AWAY, stalled_client_s, reason)
 
 
-async def _incoming(websocket: WebSocket) -> AsyncGenerator[Incoming, None]:
+async def _incoming(websocket: WebSocket, dialect: Dialect) -> AsyncGenerator[Incoming, None]:
     """What the client says until it leaves; what cannot be read comes as the problem that it is."""
     while True:
         message = await websocket.receive()
@@ -68,23 +90,26 @@ async def _incoming(websocket: WebSocket) -> AsyncGenerator[Incoming, None]:
             return
         text = message.get("text")
         try:
-            yield wire.decode(text) if text is not None else _refuse_binary()
-        except wire.UnreadableEvent as problem:
+            yield dialect.decode(text) if text is not None else _refuse_binary()
+        except UnreadableEvent as problem:
             yield problem
 
 
 def _refuse_binary() -> Incoming:
-    return wire.UnreadableEvent(
+    return UnreadableEvent(
         InvalidRequest("Events are JSON in text frames; binary frames mean nothing here.", code="invalid_event"), None
     )
 
 
-def _sender(websocket: WebSocket, stalled_client_s: float) -> Send:
+def _sender(websocket: WebSocket, dialect: Dialect, stalled_client_s: float) -> Send:
+    new_event_id = partial(random_id, "event")
+
     async def send(event: ServerEvent) -> None:
         """Send one event; waits while the client's network is slow, and gives a client up that has stopped reading."""
         try:
             async with asyncio.timeout(stalled_client_s):
-                await websocket.send_text(wire.encode(event, random_id("event")))
+                for text in dialect.encode(event, new_event_id):
+                    await websocket.send_text(text)
         except TimeoutError:
             log.warning("client stopped reading", after_s=stalled_client_s)
             raise ClientGone from None
@@ -94,15 +119,14 @@ def _sender(websocket: WebSocket, stalled_client_s: float) -> Send:
     return send
 
 
-async def _refuse(websocket: WebSocket, status: int, code: str, message: str) -> None:
+async def _refuse(websocket: WebSocket, code: str, answer: JSONResponse) -> None:
     log.info("conversation refused", code=code)
-    error = {"type": "invalid_request_error" if status < 500 else "server_error", "code": code, "message": message}
-    await websocket.send_denial_response(JSONResponse({"error": error}, status))
+    await websocket.send_denial_response(answer)
 
 
-async def _close(websocket: WebSocket, code: int, within_s: float) -> None:
+async def _close(websocket: WebSocket, code: int, within_s: float, reason: str | None = None) -> None:
     try:
         async with asyncio.timeout(within_s):
-            await websocket.close(code)
+            await websocket.close(code, reason)
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
         return  # the client was faster, or does not read

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from realtime.engines.base import Finish, FinishReason, Message, Prompt, Token, Tool, ToolCall, ToolCallPart
+from realtime.engines.base import (
+    Finish,
+    FinishReason,
+    Image,
+    Message,
+    Prompt,
+    Read,
+    Token,
+    Tool,
+    ToolCall,
+    ToolCallPart,
+)
 from realtime.engines.chat_completions import Reading, request
 from realtime.errors import EngineFailed
 
@@ -22,7 +33,7 @@ def calling(call_id: str) -> Message:
 def read(*chunks: Any) -> list[Any]:
     reading = Reading()
     parts = [part for chunk in chunks for part in reading.parts(chunk)]
-    return [*parts, reading.finish()]
+    return [*parts, *reading.end()]
 
 
 def delta(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
@@ -188,3 +199,66 @@ def test_a_chunk_that_makes_no_sense_is_a_failure(chunk: Any) -> None:
 @pytest.mark.parametrize("chunk", [{}, {"choices": None}, {"choices": []}, {"choices": [{}]}, {"id": "x", "new": 1}])
 def test_a_chunk_that_says_nothing_adds_nothing(chunk: Any) -> None:
     assert read(chunk, delta("stop")) == [Finish(reason="stop")]
+
+
+def test_pictures_go_with_the_words() -> None:
+    pictures = (Image(url="data:image/png;base64,AAAA", detail="low"), Image(url="https://a.example/b.png"))
+    seen = Message(role="user", text="What is this?", images=pictures)
+    wordless = Message(role="user", text="", images=pictures[:1])
+    first = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
+    second = {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "auto"}}
+    assert [message["content"] for message in request(Prompt(messages=(seen, wordless)))["messages"]] == [
+        [{"type": "text", "text": "What is this?"}, first, second],
+        [first],
+    ]
+
+
+def test_one_call_at_a_time_is_asked_for_and_several_are_the_default() -> None:
+    tools = (WEATHER,)
+    assert "parallel_tool_calls" not in request(Prompt(messages=(ASKED,), tools=tools))
+    assert request(Prompt(messages=(ASKED,), tools=tools, parallel_tool_calls=False))["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in request(Prompt(messages=(ASKED,), parallel_tool_calls=False))
+
+
+def test_the_prompt_is_read_once_when_all_of_it_has_been() -> None:
+    half, whole = ({"prompt_progress": {"total": 40, "cache": 8, "processed": done}} for done in (20, 40))
+    assert read(half, whole, whole, delta(content="Hi."), delta("stop")) == [
+        Read(prompt_tokens=40, cached_tokens=8),
+        Token("Hi."),
+        Finish(reason="stop"),
+    ]
+
+
+@pytest.mark.parametrize("arguments", ['{"city":', "Rome", "[1]", '"Rome"', "{} {}", '{"city": "\ud800"}'])
+def test_arguments_that_are_no_json_object_are_a_failure(arguments: str) -> None:
+    with pytest.raises(EngineFailed, match="'weather' with arguments that are no JSON object") as failed:
+        read(called(index=0, id="a", function={"name": "weather", "arguments": arguments}), delta("tool_calls"))
+    assert "Rome" not in str(failed.value)
+
+
+def test_arguments_that_were_cut_short_are_left_as_they_are() -> None:
+    parts = read(called(index=0, id="a", function={"name": "weather", "arguments": '{"ci'}), delta("length"))
+    assert parts == [
+        ToolCallPart(index=0, call_id="a", name="weather", arguments='{"ci'),
+        Finish(reason="length"),
+    ]
+
+
+def test_a_call_that_names_no_arguments_has_none() -> None:
+    assert read(called(index=0, id="a", function={"name": "clock", "arguments": ""}), delta("tool_calls"))[1:] == [
+        ToolCallPart(index=0, arguments="{}"),
+        Finish(reason="tool_calls"),
+    ]
+
+
+def test_a_server_that_names_a_call_in_every_piece() -> None:
+    pieces = [called(index=0, id="a", function={"name": "clock", "arguments": text}) for text in ("{", "}")]
+    assert read(*pieces, delta("tool_calls"))[:2] == [
+        ToolCallPart(index=0, call_id="a", name="clock", arguments="{"),
+        ToolCallPart(index=0, arguments="}"),
+    ]
+
+
+def test_a_piece_of_a_call_that_never_began_is_a_failure() -> None:
+    with pytest.raises(EngineFailed, match="had not begun"):
+        read(called(index=3, function={"arguments": "{}"}))

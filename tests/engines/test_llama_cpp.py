@@ -13,12 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
-from realtime.engines.base import AnswerPart, Finish, Message, Prompt, Token, Tool, ToolCallPart, Urgency
+from realtime.engines.base import AnswerPart, Finish, Prompt, Read, Token, Urgency
 from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
-from realtime.engines.llama_options import DEFAULT_EXAMPLES, DEFAULT_MODEL, LlamaCppOptions
 from realtime.errors import BadConfiguration, EngineBusy, EngineFailed, ModelUnavailable
-from realtime.settings import DEFAULT_INSTRUCTIONS
 from tests.engines.conftest import MakeWorkshop
+from tests.engines.llama import conversation
 
 pytestmark = pytest.mark.model
 
@@ -33,20 +32,14 @@ def llama(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
     asyncio.run(engine.close())
 
 
-def conversation(*said: str, instructions: str = DEFAULT_INSTRUCTIONS) -> Prompt:
-    """The user says the first, the assistant the second, and so on."""
-    roles = ("user", "assistant")
-    messages = (Message(role=roles[n % 2], text=text) for n, text in enumerate(said))  # type: ignore[arg-type]
-    return Prompt(messages=(Message(role="system", text=instructions), *messages))
-
-
 LONG = conversation("Tell me a very long story about a dog, a fox and a bear.")
 
 
 async def answered(llama: LlamaCpp, prompt: Prompt) -> tuple[str, Finish]:
     parts = [part async for part in llama.answer(prompt)]
     assert isinstance(parts[-1], Finish)
-    assert all(isinstance(part, Token) for part in parts[:-1])
+    assert isinstance(parts[0], Read)
+    assert all(isinstance(part, Token) for part in parts[1:-1])
     return "".join(part.text for part in parts if isinstance(part, Token)), parts[-1]
 
 
@@ -82,9 +75,10 @@ async def test_everyday_questions_get_short_answers(free: LlamaCpp) -> None:
 
 async def test_the_answer_comes_word_by_word_and_is_counted(free: LlamaCpp) -> None:
     parts = [part async for part in free.answer(conversation("What is the capital of France?"))]
-    tokens, finish = parts[:-1], parts[-1]
+    read, tokens, finish = parts[0], parts[1:-1], parts[-1]
     assert len(tokens) > 4
     assert isinstance(finish, Finish)
+    assert read == Read(prompt_tokens=finish.prompt_tokens, cached_tokens=finish.cached_tokens)
     assert finish.completion_tokens == len(tokens) + 1  # and the one that ends it
     assert finish.prompt_tokens > 60
 
@@ -160,6 +154,7 @@ def watching(llama: LlamaCpp) -> Iterator[Watched]:
 async def test_closing_stops_the_writing_and_frees_the_slot(free: LlamaCpp) -> None:
     with watching(free) as watched:
         async with aclosing(free.answer(LONG)) as parts:
+            assert isinstance(await anext(parts), Read)
             written = [await anext(parts) for _ in range(3)]
             assert free._writers._idle == SLOTS - 1
         await all_free(free)
@@ -211,101 +206,10 @@ async def test_who_comes_when_all_are_busy_waits_and_one_too_many_is_refused(fre
     assert waiting[1].cancelled()
 
 
-async def test_a_turn_that_does_not_fit_is_a_failure_with_numbers(free: LlamaCpp) -> None:
-    with pytest.raises(EngineFailed, match=r"the last turn alone has \d+ tokens .* takes 512"):
-        await answered(free, conversation("word " * 1000))
-
-
-async def test_of_a_long_conversation_the_oldest_turns_are_left_out(free: LlamaCpp) -> None:
-    turns = [text for n in range(40) for text in (f"Tell me fact number {n}.", f"Fact {n}: it has {n} legs.")]
-    text, finish = await answered(free, conversation(*turns, "What is the capital of France?"))
-    assert "Paris" in text
-    assert finish.prompt_tokens < 512
-
-
 async def test_what_is_no_text_is_refused_without_its_words(free: LlamaCpp) -> None:
     with pytest.raises(EngineFailed, match="refused") as refused:
         await answered(free, conversation("my secret \ud800"))
     assert "secret" not in str(refused.value)
-
-
-TEMPLATE = """
-{%- if tools %}{{ '<|im_start|>system\n# Tools\n<tools>' }}
-{%- for tool in tools %}{{ '\n' }}{{ tool | tojson }}{% endfor %}{{ '\n</tools><|im_end|>\n' }}{% endif %}
-{%- for message in messages %}
-{%- if message.role == 'assistant' and message.tool_calls %}{{ '<|im_start|>assistant' }}
-{%- for call in message.tool_calls %}
-{{- '\n<tool_call>\n{"name": "' }}{{ call.function.name }}{{ '", "arguments": ' }}{{ call.function.arguments | tojson }}
-{{- '}\n</tool_call>' }}{% endfor %}{{ '<|im_end|>\n' }}
-{%- else %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{% endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
-"""
-WEATHER = Tool(
-    name="get_weather",
-    description="The weather in a city",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-)
-
-
-@pytest.fixture
-async def caller(workshop: MakeWorkshop) -> AsyncIterator[LlamaCpp]:
-    """The model with a template that knows tools."""
-    engine = open_llama_cpp(workshop(slots=1, context_tokens=1024, chat_template=TEMPLATE, examples=[]))
-    yield engine
-    await engine.close()
-
-
-async def test_a_tool_is_called_piece_by_piece(caller: LlamaCpp) -> None:
-    # So small a model calls no tool that it has not seen called.
-    seen = [
-        text
-        for city in ("Rome", "Oslo")
-        for text in (
-            f"What is the weather in {city}?",
-            f'<tool_call>\n{{"name": "get_weather", "arguments": {{"city": "{city}"}}}}\n</tool_call>',
-        )
-    ]
-    messages = conversation(*seen, "What is the weather in Paris?").messages
-    parts = [part async for part in caller.answer(Prompt(messages=messages, tools=(WEATHER,)))]
-    calls = [part for part in parts if isinstance(part, ToolCallPart)]
-    assert (calls[0].index, calls[0].name) == (0, "get_weather")
-    assert calls[0].call_id
-    assert len(calls) > 2
-    assert "".join(part.arguments for part in calls) == '{"city": "Paris"}'
-    assert isinstance(parts[-1], Finish)
-    assert parts[-1].reason == "tool_calls"
-
-
-async def test_a_schema_that_makes_no_sense_is_refused(caller: LlamaCpp) -> None:
-    nonsense = Tool(name="x", description="", parameters={"type": "nonsense"})
-    with pytest.raises(EngineFailed, match="refused"):
-        await answered(caller, Prompt(messages=LONG.messages, tools=(nonsense,), tool_choice="x"))
-
-
-def test_options_and_the_prompt_shape_the_request(llama: LlamaCpp) -> None:
-    options = LlamaCppOptions(top_p=0.5, min_p=0.1, seed=7, dry_multiplier=0.2, temperature=0.4, max_tokens=9)
-    engine = LlamaCpp(llama._server, options)
-    body = engine._body(LONG, LONG.messages, 3)
-    sampling = {"top_p": 0.5, "min_p": 0.1, "seed": 7, "dry_multiplier": 0.2, "temperature": 0.4}
-    assert body.items() >= {**sampling, "max_tokens": 9, "id_slot": 3}.items()
-    own = Prompt(messages=LONG.messages, temperature=1.0, max_tokens=2)
-    assert engine._body(own, own.messages, 0).items() >= {"temperature": 1.0, "max_tokens": 2}.items()
-
-
-def test_a_tool_chosen_by_name_is_the_only_one_and_required(llama: LlamaCpp) -> None:
-    other = Tool(name="other", description="")
-    prompt = Prompt(messages=LONG.messages, tools=(other, WEATHER), tool_choice="get_weather")
-    body = llama._body(prompt, prompt.messages, 0)
-    assert [tool["function"]["name"] for tool in body["tools"]] == ["get_weather"]
-    assert body["tool_choice"] == "required"
-
-
-def test_the_default_model_is_shown_examples_after_the_instructions(llama: LlamaCpp) -> None:
-    shown = llama._with_examples(conversation("Hi.").messages)
-    assert [message.role for message in shown] == ["system", *["user", "assistant"] * 3, "user"]
-    assert shown[1].text == DEFAULT_EXAMPLES[DEFAULT_MODEL][0][0]
-    assert [message.role for message in llama._with_examples(shown[1:2])] == [*["user", "assistant"] * 3, "user"]
 
 
 async def test_closing_ends_every_answer_and_gives_everything_back(workshop: MakeWorkshop) -> None:
@@ -336,7 +240,7 @@ def test_no_door_is_left_open(workshop: MakeWorkshop, monkeypatch: pytest.Monkey
 
 
 def test_instructions_that_do_not_fit_are_a_mistake_in_the_configuration(workshop: MakeWorkshop) -> None:
-    with pytest.raises(BadConfiguration, match=r"llama-cpp.* has \d+ tokens .* takes 256"):
+    with pytest.raises(BadConfiguration, match=r"llama-cpp.* has \d+ tokens.* room for 0"):
         open_llama_cpp(workshop(slots=1, context_tokens=256, instructions="word " * 400))
 
 

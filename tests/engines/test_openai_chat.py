@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from realtime.engines.base import AnswerPart, Finish, Message, Prompt, Token, Tool, ToolCallPart
+from realtime.engines.base import AnswerPart, Finish, Image, Message, Prompt, Token, Tool, ToolCallPart
 from realtime.engines.openai_chat import OpenAIChat, OpenAIChatOptions, open_openai_chat
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
-from realtime.errors import BadConfiguration, EngineBusy, EngineFailed
+from realtime.errors import BadConfiguration, ContextTooLong, EngineBusy, EngineFailed
 from realtime.models.store import ModelStore
 from tests.engines.http_server import Call, HttpServer, Script, serving
 
@@ -115,6 +115,49 @@ async def test_a_tool_call_comes_piece_by_piece() -> None:
         ]
 
 
+async def test_how_long_to_think_is_said_to_a_model_that_thinks() -> None:
+    thinking = Prompt(messages=ASKED.messages, effort="low")
+    async with asking(sunny) as (chat, server):
+        await answer(chat, thinking)
+        assert chat.abilities == {"tools"}
+    assert "reasoning_effort" not in server.calls[0].body
+    async with asking(sunny, abilities=["tools", "images", "reasoning"]) as (chat, server):
+        await answer(chat, thinking)
+        await answer(chat)
+        assert chat.abilities == {"tools", "images", "reasoning"}
+    assert server.calls[0].body["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in server.calls[1].body
+
+
+async def test_pictures_and_the_number_of_calls_are_passed_on() -> None:
+    picture = Image(url="data:image/png;base64,AAAA")
+    seen = Message(role="user", text="What is this?", images=(picture,))
+    tool = Tool(name="clock", description="The time")
+    async with asking(sunny) as (chat, server):
+        await answer(chat, Prompt(messages=(seen,), tools=(tool,), tool_choice="clock", parallel_tool_calls=False))
+    body = server.calls[0].body
+    assert body["messages"][0]["content"][1] == {
+        "type": "image_url",
+        "image_url": {"url": "data:image/png;base64,AAAA", "detail": "auto"},
+    }
+    assert body["parallel_tool_calls"] is False
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "clock"}}
+
+
+async def test_arguments_that_are_no_json_are_a_failure() -> None:
+    async def call_tool(call: Call) -> None:
+        await call.begin_stream()
+        function = {"name": "clock", "arguments": '{"zone": my own words'}
+        await call.event(delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": function}]))
+        await call.event(delta("tool_calls"))
+        await call.end_stream()
+
+    async with asking(call_tool) as (chat, _):
+        with pytest.raises(EngineFailed, match="no JSON object") as failed:
+            await answer(chat)
+    assert "own" not in str(failed.value)
+
+
 async def test_closing_hangs_up() -> None:
     hung_up = asyncio.Event()
 
@@ -149,7 +192,8 @@ async def test_cancelling_before_the_answer_begins_hangs_up() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (400, {"error": {"code": "context_length_exceeded"}}, r"status 400 \(context_length_exceeded\)"),
+        (400, {"error": {"code": "invalid_request"}}, r"status 400 \(invalid_request\)"),
+        (400, {"error": {"code": "context_length_exceeded"}}, "too long for 'some-model'"),
         (400, {"error": {"type": "some words of my own"}}, r"status 400$"),
         (401, {"error": {"message": f"Incorrect API key: {KEY}"}}, "does not accept the API key"),
         (403, {}, "does not accept the API key"),
@@ -165,6 +209,7 @@ async def test_a_refusal_is_explained_without_secrets(status: int, body: Any, sa
         with pytest.raises(EngineFailed, match=said) as failed:
             await answer(chat)
     assert not isinstance(failed.value, EngineBusy)
+    assert isinstance(failed.value, ContextTooLong) == ("context_length" in str(body))
     assert KEY not in str(failed.value)
     assert "own" not in str(failed.value)
 

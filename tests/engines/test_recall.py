@@ -2,74 +2,86 @@
 
 from __future__ import annotations
 
-from itertools import chain, groupby
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime.engines.base import Message, ToolCall
-from realtime.engines.recall import TURNS_FORGOTTEN_TOGETHER, recall
+from realtime.engines.recall import TurnSize, first_kept, part
 
 INSTRUCTIONS = Message(role="system", text="Be brief.")
+CALL = ToolCall(call_id="call_1", name="weather", arguments="{}")
+TURN = (
+    Message(role="user", text="How is the weather?"),
+    Message(role="assistant", text="", tool_calls=(CALL,)),
+    Message(role="tool", text="sunny", call_id="call_1"),
+    Message(role="assistant", text="It is sunny."),
+)
+GREETING = (Message(role="assistant", text="Hello, who is there?"),)
 
 
-def turns(count: int) -> tuple[Message, ...]:
-    """Turns of a hundred characters each."""
-    return tuple(
-        chain.from_iterable(
-            (Message(role="user", text=f"{n:50}"), Message(role="assistant", text=f"{n:50}")) for n in range(count)
-        )
-    )
+def sizes(*tokens: int) -> list[TurnSize]:
+    """Turns of which half is the question."""
+    return [TurnSize(asked=count // 2, whole=count) for count in tokens]
 
 
-def test_what_fits_is_given_whole() -> None:
-    messages = (INSTRUCTIONS, *turns(3))
-    assert next(recall(messages, 1000)) == messages
+@pytest.mark.parametrize(
+    ("messages", "instructions", "turns"),
+    [
+        ((INSTRUCTIONS, *TURN, *TURN), (INSTRUCTIONS,), (TURN, TURN)),
+        ((INSTRUCTIONS, INSTRUCTIONS, *GREETING, *TURN), (INSTRUCTIONS,) * 2, (GREETING, TURN)),
+        ((*TURN[:1], INSTRUCTIONS, *TURN), (), ((TURN[0], INSTRUCTIONS), TURN)),
+        ((INSTRUCTIONS,), (INSTRUCTIONS,), ()),
+        ((), (), ()),
+    ],
+)
+def test_a_turn_is_everything_up_to_the_next_question(
+    messages: tuple[Message, ...], instructions: tuple[Message, ...], turns: tuple[tuple[Message, ...], ...]
+) -> None:
+    assert part(messages) == (instructions, turns)
 
 
-def test_the_oldest_turns_go_first_several_at_once() -> None:
-    messages = (INSTRUCTIONS, *turns(30))
-    given = next(recall(messages, 2500))
-    assert given == (INSTRUCTIONS, *turns(30)[2 * TURNS_FORGOTTEN_TOGETHER :])
+@pytest.mark.parametrize(
+    ("tokens", "room", "retention", "first"),
+    [
+        ((), 100, 1.0, 0),
+        ((40, 40, 20), 100, 1.0, 0),
+        ((40, 40, 21), 100, 1.0, 1),
+        ((40, 40, 21), 100, 0.5, 2),
+        ((40, 40, 21), 100, 0.0, 2),
+        ((500,), 100, 1.0, 0),
+        ((500, 10), 100, 1.0, 1),
+    ],
+)
+def test_the_oldest_turns_go_until_the_rest_fits(
+    tokens: tuple[int, ...], room: int, retention: float, first: int
+) -> None:
+    assert first_kept(sizes(*tokens), room, retention) == first
 
 
-def test_the_beginning_stays_the_same_for_some_turns() -> None:
-    beginnings = [next(recall((INSTRUCTIONS, *turns(count)), 2500))[1] for count in range(26, 26 + 32)]
-    runs = [len(list(alike)) for _, alike in groupby(beginnings)]
-    assert runs[1:-1] == [TURNS_FORGOTTEN_TOGETHER] * 3
+def test_a_cut_stays_where_it_is_until_the_room_is_exceeded_again() -> None:
+    cuts = [first_kept(sizes(*[10] * count), 100, 0.5) for count in range(1, 31)]
+    assert cuts == sorted(cuts)
+    assert [cuts.count(cut) for cut in sorted(set(cuts))][1:-1] == [6, 6, 6]
 
 
-def test_every_try_is_shorter_and_the_last_is_the_last_turn() -> None:
-    messages = (INSTRUCTIONS, *turns(30))
-    tries = list(recall(messages, 100_000))
-    lengths = [len(given) for given in tries]
-    assert lengths == sorted(set(lengths), reverse=True)
-    assert 4 <= len(tries) <= 6
-    assert tries[0] == messages
-    assert tries[-1] == (INSTRUCTIONS, *messages[-2:])
+def test_without_a_share_a_turn_goes_for_each_that_comes() -> None:
+    assert [first_kept(sizes(*[10] * count), 100, 1.0) for count in range(9, 14)] == [0, 0, 1, 2, 3]
 
 
-def test_a_single_turn_is_tried_once_whatever_its_length() -> None:
-    messages = (INSTRUCTIONS, Message(role="user", text="x" * 1000))
-    assert list(recall(messages, 10)) == [messages]
+TURNS = st.lists(st.integers(2, 60).map(lambda count: TurnSize(asked=count // 2, whole=count)), min_size=1, max_size=40)
 
 
-def test_a_tool_call_is_not_parted_from_its_result() -> None:
-    call = ToolCall(call_id="call_1", name="weather", arguments="{}")
-    asked = (
-        Message(role="user", text="x" * 500),
-        Message(role="assistant", text="", tool_calls=(call,)),
-        Message(role="tool", text="sunny" * 100, call_id="call_1"),
-        Message(role="assistant", text="It is sunny."),
-    )
-    for given in recall((*asked, *asked, *asked), 100_000):
-        assert given[0].role == "user"
+@given(TURNS, st.integers(1, 200), st.floats(0, 1))
+def test_what_stays_fits_and_a_longer_conversation_never_remembers_more(
+    turns: list[TurnSize], room: int, retention: float
+) -> None:
+    def asked(count: int) -> list[TurnSize]:
+        """The conversation when its turn number `count` was to be answered."""
+        return [*turns[: count - 1], TurnSize(asked=turns[count - 1].asked, whole=turns[count - 1].asked)]
 
-
-def test_a_conversation_that_only_the_assistant_has_begun() -> None:
-    messages = (INSTRUCTIONS, Message(role="assistant", text="Hello, who is there?"))
-    assert list(recall(messages, 1000)) == [messages]
-
-
-def test_what_the_arguments_of_calls_weigh_is_counted() -> None:
-    call = ToolCall(call_id="call_1", name="note", arguments="x" * 5000)
-    heavy = (Message(role="user", text="Note it."), Message(role="assistant", text="", tool_calls=(call,)))
-    given = next(recall((*heavy, *turns(10)), 2000))
-    assert given == turns(10)[TURNS_FORGOTTEN_TOGETHER * 2 - 2 :]
+    cuts = [first_kept(asked(count), room, retention) for count in range(1, len(turns) + 1)]
+    assert cuts == sorted(cuts)
+    for count, first in enumerate(cuts, 1):
+        kept = asked(count)[first:]
+        assert len(kept) == 1 or sum(turn.whole for turn in kept) <= room

@@ -26,6 +26,7 @@ def workshop(**options: Any) -> Workshop:
     ("kind", "name", "opener"),
     [
         ("detector", "silero", "open_silero"),
+        ("enhancer", "webrtc", "open_webrtc"),
         ("transcriber", "faster-whisper", "open_faster_whisper"),
         ("chat", "llama-cpp", "open_llama_cpp"),
         ("chat", "openai", "open_openai_chat"),

@@ -197,6 +197,38 @@ def test_knobs_turned_in_the_middle_of_a_turn_do_not_end_it() -> None:
     assert hearing.push(sound(0, WINDOW)) == [Ended(4 * WINDOW + SILENCE + WINDOW)]
 
 
+def test_what_is_new_of_a_turn_is_shown_once() -> None:
+    """From its padding to its end, which is the boundary though more sound has come; nothing in the silence between."""
+    listener = Listener(FakeDetector(), max_turn_ms=60_000)
+    listener.tune(KNOBS)
+    said = sound(0, 20 * WINDOW, 5 * WINDOW, SILENCE + 20 * WINDOW, 5 * WINDOW, SILENCE + 3 * WINDOW)
+    shown: list[Pcm] = []
+    turns: list[Pcm] = []
+    for piece in np.split(said, range(0, len(said), 700)):
+        for boundary in listener.push(piece):
+            shown.append(listener.new_sound())
+            if isinstance(boundary, Ended):
+                turns.append(listener.take(no_tail))
+                assert np.array_equal(np.concatenate(shown), turns[-1])
+                shown.clear()
+        shown.append(listener.new_sound())
+    assert len(turns) == 2
+    assert sum(map(len, shown)) == 0
+
+
+def test_a_turn_that_is_dropped_is_not_shown_again() -> None:
+    """Nor is what is left of it."""
+    listener = Listener(FakeDetector(), max_turn_ms=60_000)
+    said = sound(9 * WINDOW)
+    list(listener.push(said))
+    assert np.array_equal(listener.new_sound(), said)
+    list(listener.push(said))
+    listener.take(no_tail)
+    assert len(listener.new_sound()) == 0
+    list(listener.push(said))
+    assert np.array_equal(listener.new_sound(), said)
+
+
 @examples
 @given(
     st.lists(st.integers(0, 12 * WINDOW), min_size=1, max_size=8),

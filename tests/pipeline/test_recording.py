@@ -74,6 +74,16 @@ def test_what_is_gone_stays_gone() -> None:
 
 
 @examples
+@given(st.lists(st.integers(0, 9), max_size=8), st.integers(0, 40), st.integers(0, 80))
+def test_what_came_since_is_shown_and_kept(sizes: list[int], cut: int, sample: int) -> None:
+    """From any sample on, as far as it is there."""
+    kept = recording(*sizes)
+    kept.cut(cut)
+    assert kept.since(sample).tolist() == ramp(max(sample, kept.start), max(sample, kept.start, kept.end)).tolist()
+    assert len(kept.take()) == kept.end - min(cut, kept.end)
+
+
+@examples
 @given(st.lists(st.one_of(st.integers(0, 9), st.tuples(st.sampled_from(["forget", "cut"]), st.integers(0, 60)))))
 def test_it_is_a_window_onto_the_stream(steps: list[int | tuple[str, int]]) -> None:
     """Whatever is done to it: all that lies between `start` and `end`, and nothing needed is missing."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,8 +19,12 @@ from realtime.ids import counting_ids
 from realtime.protocol import effects, reports, wire
 from realtime.protocol import server_events as said
 from realtime.protocol.config import SessionConfig
-from realtime.protocol.responses import Output
-from realtime.protocol.session import Limits, Session
+from realtime.protocol.items import ListedTool, McpError
+from realtime.protocol.offer import Offer, StoredPrompt
+from realtime.protocol.response import Output
+from realtime.protocol.session import Session
+from realtime.protocol.session_object import AnySessionObject, TranscriptionSessionObject
+from realtime.protocol.tools import McpTool, ToolConfig
 from tests.protocol.contract import check_event
 from tests.protocol.witness import Given, Witness
 
@@ -41,9 +45,21 @@ COMMITTING = [
     "TranscribeInput",
 ]
 
-LIMITS = Limits(voices=frozenset({"anna"}), max_buffer_ms=2000)
+OFFER = Offer(
+    voices=frozenset({"anna"}),
+    languages=frozenset({"en", "de", "fr"}),
+    abilities=frozenset({"tools", "images", "reasoning", "counting"}),
+    semantic_turns=True,
+    prompts={"greeting": StoredPrompt(instructions="Greet {{ name }} in {{tone}} words.", version="2")},
+    max_buffer_ms=2000,
+)
+"""A server that can do everything."""
+
+MODEST = Offer(voices=frozenset({"anna"}), mcp=False)
+"""One that can do nothing more than answer."""
 
 E = TypeVar("E", bound=effects.Effect)
+Reason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
 @dataclass(frozen=True)
@@ -88,9 +104,9 @@ class Told:
 class Client:
     """One session with everybody around it."""
 
-    def __init__(self, *, limits: Limits = LIMITS, **config: Any) -> None:
+    def __init__(self, *, offer: Offer = OFFER, **config: Any) -> None:
         self.new_id = counting_ids()
-        self.session = Session(SessionConfig(**{"model": "parrot"} | config), limits, self.new_id)
+        self.session = Session(SessionConfig(**{"model": "parrot"} | config), offer, self.new_id)
         self.witness = Witness()
 
     def open(self) -> Told:
@@ -128,9 +144,11 @@ class Client:
         return told
 
     def _read(self, output: Output) -> dict[str, Any] | effects.Effect:
-        if isinstance(output, said.ServerEvent):
-            return check_event(wire.encode(output, self.new_id("event")))
-        return output
+        return self.read(output) if isinstance(output, said.ServerEvent) else output
+
+    def read(self, event: said.ServerEvent) -> dict[str, Any]:
+        """An event as a client reads it."""
+        return check_event(wire.encode(event, self.new_id("event")))
 
     # --- the user's voice ----------------------------------------------------------------------------------------
 
@@ -177,6 +195,28 @@ class Client:
         self.hear_all(item_id, words)
         return item_id
 
+    # --- tools of MCP servers ------------------------------------------------------------------------------------
+
+    def list_tools(self, *names: str, read_only: bool = False) -> Told:
+        """The MCP server that is asked for its tools has these."""
+        (item_id,) = self.witness.servers.listing
+        annotations = {"readOnlyHint": True} if read_only else None
+        tools = tuple(ListedTool(name=name, input_schema={"type": "object"}, annotations=annotations) for name in names)
+        return self.report(reports.ToolsListed(item_id=item_id, tools=tools))
+
+    def tool_answers(self, item_id: str, output: str = "done") -> Told:
+        """A tool has done its work."""
+        return self.report(reports.ToolAnswered(item_id=item_id, output=output))
+
+    def tool_fails(self, item_id: str, error: McpError) -> Told:
+        """A tool has not."""
+        return self.report(reports.ToolFailed(item_id=item_id, error=error))
+
+    def approve(self, request_id: str, approve: bool = True, **fields: Any) -> Told:
+        """The client decides about a call."""
+        item = {"type": "mcp_approval_response", "approval_request_id": request_id, "approve": approve} | fields
+        return self.send("conversation.item.create", item=item)
+
     # --- items and responses -------------------------------------------------------------------------------------
 
     def write(self, text: str, **fields: Any) -> Told:
@@ -203,11 +243,17 @@ class Client:
         """A reply is spoken."""
         return self.report(reports.Spoke(response_id=response_id, text=text, audio=bytes(int(48 * ms))))
 
+    def call(self, response_id: str, name: str, arguments: str = "{}", call_id: str = "call_1") -> Told:
+        """A reply calls a tool. What followed from the end of the call."""
+        self.report(reports.CallBegan(response_id=response_id, call_id=call_id, name=name))
+        self.report(reports.CallWrote(response_id=response_id, call_id=call_id, text=arguments))
+        return self.report(reports.CallEnded(response_id=response_id, call_id=call_id))
+
     def put(self, response_id: str, text: str) -> Told:
         """A reply is written."""
         return self.report(reports.Wrote(response_id=response_id, text=text))
 
-    def finish(self, response_id: str, reason: Literal["stop", "length", "content_filter"] = "stop") -> Told:
+    def finish(self, response_id: str, reason: Reason = "stop") -> Told:
         """A reply is complete."""
         return self.report(
             reports.Answered(
@@ -229,9 +275,10 @@ class Client:
 
     def retrieve(self, item_id: str) -> dict[str, Any]:
         """An item as the server has it."""
-        item: dict[str, Any] = self.send("conversation.item.retrieve", item_id=item_id).event(
-            "conversation.item.retrieved"
-        )["item"]
+        told = self.send("conversation.item.retrieve", item_id=item_id)
+        if told.names == ["ShowItem"]:  # whoever keeps the sound sends it
+            return self.read(said.ItemRetrieved(item=told.effect(effects.ShowItem).item))["item"]
+        item: dict[str, Any] = told.event("conversation.item.retrieved")["item"]
         return item
 
     @property
@@ -240,10 +287,19 @@ class Client:
         return list(self.witness.order)
 
 
-def assert_shows(shown: said.SessionObject, config: SessionConfig) -> None:
-    """The client was shown the configuration that is in effect, all of it."""
-    for name in SessionConfig.__struct_fields__:
+def assert_shows(shown: AnySessionObject, config: SessionConfig) -> None:
+    """The client was shown the configuration that is in effect, all of it but what is secret."""
+    if isinstance(shown, TranscriptionSessionObject):
+        assert (shown.type, shown.audio.input, shown.include) == (config.type, config.audio.input, config.include)
+        return
+    for name in set(SessionConfig.__struct_fields__) - {"tools"}:
         assert getattr(shown, name) == getattr(config, name), f"{name} is not what the client was told"
+    assert [_labelled(tool) for tool in shown.tools] == [_labelled(tool) for tool in config.tools]
+    assert not any(tool.authorization or tool.headers for tool in shown.tools if isinstance(tool, McpTool))
+
+
+def _labelled(tool: ToolConfig) -> str:
+    return f"mcp:{tool.server_label}:{tool.server_url}" if isinstance(tool, McpTool) else repr(tool)
 
 
 def snapshot(value: object, seen: set[int] | None = None) -> object:

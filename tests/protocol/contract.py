@@ -20,6 +20,7 @@ from realtime.protocol import server_events as said
 
 UNDECLARED: dict[type[BaseModel], frozenset[str]] = {
     openai.RealtimeSessionCreateRequest: frozenset({"id", "object", "expires_at"}),
+    openai.RealtimeTranscriptionSessionCreateRequest: frozenset({"id", "object", "expires_at"}),
 }
 """What OpenAI's server sends although the library's class is that of the request, which has none of it."""
 

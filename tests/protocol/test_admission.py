@@ -11,9 +11,10 @@ from realtime.errors import InvalidRequest
 from realtime.ids import counting_ids
 from realtime.protocol.admission import MAX_AUDIO_BYTES, admit_item
 from realtime.protocol.effects import TranscribeItem
+from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
 from realtime.protocol.items import InputAudio, InputText, Message
 from realtime.protocol.wire import MAX_APPEND_BYTES
-from tests.protocol.client import Client, Told
+from tests.protocol.client import MODEST, Client, Told
 
 ADDED = ["conversation.item.added", "conversation.item.done"]
 AUDIO = base64.b64encode(bytes(4800)).decode()
@@ -82,7 +83,8 @@ def test_an_item_is_complete_whatever_the_client_says(client: Client) -> None:
     assert told.event("conversation.item.done")["item"]["status"] == "completed"
 
 
-def test_a_picture_is_refused_by_name(client: Client) -> None:
+def test_a_picture_is_refused_by_name_where_the_model_sees_none() -> None:
+    client = Client(offer=MODEST)
     told = create(client, "user", text("Look."), {"type": "input_image", "image_url": "data:image/png;base64,"})
     assert told.fault == ("unsupported_content_type", "item.content[1]")
 
@@ -119,14 +121,14 @@ def listen(size_bytes: int) -> Message:
 
 
 def test_a_part_may_carry_as_much_audio_as_an_append() -> None:
-    _, audio = admit_item(listen(MAX_AUDIO_BYTES), counting_ids(), "item")
+    _, audio = admit_item(listen(MAX_AUDIO_BYTES), counting_ids(), "item", sees=False)
     assert audio is not None
     assert len(audio) == MAX_AUDIO_BYTES == MAX_APPEND_BYTES
 
 
 def test_a_part_with_more_audio_is_named() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        admit_item(listen(MAX_AUDIO_BYTES + 1), counting_ids(), "item")
+        admit_item(listen(MAX_AUDIO_BYTES + 1), counting_ids(), "item", sees=False)
     assert (caught.value.reason, caught.value.param) == ("string_above_max_length", "item.content[1].audio")
 
 
@@ -156,18 +158,17 @@ def test_the_words_found_are_told_about_the_part_they_belong_to(client: Client) 
 
 
 def test_only_so_many_items_may_wait_for_their_words(client: Client) -> None:
-    for number in range(32):
-        assert create(client, "user", {"type": "input_audio", "audio": AUDIO}, id=f"item_of_mine_{number}").events
+    for number in range(MAX_UNHEARD_ITEMS):
+        assert create(client, "user", {"type": "input_audio", "audio": AUDIO}, id=f"mine_{number}").names[:2] == ADDED
     assert create(client, "user", {"type": "input_audio", "audio": AUDIO}).fault == ("rate_limit_exceeded", None)
     assert create(client, "user", text("Hello.")).names == ADDED
     client.send("conversation.item.delete", item_id="a")
-    client.hear_all("item_of_mine_7", "One.")
+    client.hear_all("mine_7", "One.")
     assert create(client, "user", {"type": "input_audio", "audio": AUDIO}).names == [*ADDED, "TranscribeItem"]
 
 
 def test_turns_committed_by_hand_wait_in_the_same_line(push_to_talk: Client) -> None:
-    for _ in range(32):
-        push_to_talk.append_ms(100)
-        push_to_talk.send("input_audio_buffer.commit")
+    for _ in range(MAX_UNHEARD_ITEMS):
+        push_to_talk.commit()
     push_to_talk.append_ms(100)
     assert push_to_talk.send("input_audio_buffer.commit").fault == ("rate_limit_exceeded", None)

@@ -90,7 +90,7 @@ def test_every_field_of_a_content_part_is_known(
         ({"audio": {"output": {"format": {"type": "x"}}}}, "invalid_value", "response.audio.output.format.type"),
         ({"audio": {"input": {}}}, "unknown_parameter", "response.audio.input"),
         ({"input": [{"type": "memo"}]}, "invalid_value", "response.input[0].type"),
-        ({"temperature": 0.8}, "unknown_parameter", "response.temperature"),
+        ({"temperature": 2.1}, "invalid_value", "response.temperature"),
         ({"tool_choice": "perhaps"}, "invalid_value", "response.tool_choice"),
     ],
 )

@@ -366,11 +366,6 @@ def test_the_order_is_that_of_a_list(steps: list[tuple[int, str, int]]) -> None:
         assert all((f"item_{n}" in conversation) == (f"item_{n}" in expected) for n in range(10))
 
 
-def test_an_item_that_is_not_there_cannot_be_replaced() -> None:
-    with pytest.raises(InvalidRequest):
-        Conversation("conv_1").replace(message("a"))
-
-
 @pytest.mark.parametrize(
     ("item", "words"),
     [

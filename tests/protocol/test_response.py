@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from realtime.ids import counting_ids
 from realtime.protocol import server_events as said
 from realtime.protocol import wire
 from realtime.protocol.config import Modality, PcmFormat
 from realtime.protocol.conversation import Conversation
-from realtime.protocol.response import Plan, Response, Stage
+from realtime.protocol.items import Message
+from realtime.protocol.response import Output, Plan, Response, Stage
+from realtime.protocol.tool_servers import ToolServers
 from tests.protocol.client import AUDIO_CLOSING, OPENING, TEXT_CLOSING
 from tests.protocol.contract import check_event
 
@@ -29,23 +33,26 @@ PLAN = Plan(
 CANCELLED = said.StatusDetails(type="cancelled", reason="client_cancelled")
 SOUND = bytes(480)
 
-Step = Callable[[Response], list[said.ServerEvent]]
+Step = Callable[[Response], list[Output]]
 
 
-def start(response: Response) -> list[said.ServerEvent]:
-    response.start()
+def start(response: Response) -> list[Output]:
+    response.start(())
     return []
 
 
-def finish(response: Response) -> list[said.ServerEvent]:
+def finish(response: Response) -> list[Output]:
     return response.finish("cancelled", CANCELLED)
 
 
 STEPS: dict[str, Step] = {
     "start": start,
     "begin": Response.begin,
-    "speak": lambda response: response.speak("Hi", SOUND),
-    "write": lambda response: response.write("Hi"),
+    "speak": lambda response: response.speak("Hi", SOUND, 2),
+    "write": lambda response: response.write("Hi", 2),
+    "begin call": lambda response: response.begin_call("call_1", "dance"),
+    "write call": lambda response: response.write_call("call_1", "{}"),
+    "end call": lambda response: response.end_call("call_1"),
     "finish": finish,
 }
 
@@ -53,45 +60,64 @@ STAGES: dict[str, list[str]] = {
     "waiting": [],
     "running": ["start"],
     "open": ["start", "begin"],
+    "calling": ["start", "begin call"],
+    "called": ["start", "begin call", "end call"],
     "waiting, done": ["finish"],
     "running, done": ["start", "finish"],
     "open, done": ["start", "begin", "finish"],
+    "calling, done": ["start", "begin call", "finish"],
 }
 
 OUTSIDE = {"conversation.item.added", "conversation.item.done"}
-AUDIO_DELTAS = ["response.output_audio_transcript.delta", "response.output_audio.delta"]
+DELTAS: dict[Modality, list[str]] = {
+    "audio": ["response.output_audio_transcript.delta", "response.output_audio.delta"],
+    "text": ["response.output_text.delta"],
+}
+CLOSING: dict[Modality, list[str]] = {"audio": AUDIO_CLOSING, "text": TEXT_CLOSING}
+CALL_OPENING = ["response.output_item.added", "conversation.item.added"]
+CALL_CLOSING = ["response.output_item.done", "conversation.item.done"]
+CALL_WRITING = "response.function_call_arguments.delta"
+CALL_DONE = ["response.function_call_arguments.done", *CALL_CLOSING]
 
-# For each stage what each step says; what is missing cannot happen.
-AUDIO: dict[str, dict[str, list[str]]] = {
-    "waiting": {"start": [], "finish": ["response.done"]},
-    "running": {"begin": OPENING, "speak": OPENING + AUDIO_DELTAS, "finish": ["response.done"]},
-    "open": {"begin": [], "speak": AUDIO_DELTAS, "finish": AUDIO_CLOSING},
-    "waiting, done": {},
-    "running, done": {},
-    "open, done": {},
-}
-TEXT: dict[str, dict[str, list[str]]] = {
-    "waiting": {"start": [], "finish": ["response.done"]},
-    "running": {"begin": OPENING, "write": [*OPENING, "response.output_text.delta"], "finish": ["response.done"]},
-    "open": {"begin": [], "write": ["response.output_text.delta"], "finish": TEXT_CLOSING},
-    "waiting, done": {},
-    "running, done": {},
-    "open, done": {},
-}
-TABLES: dict[Modality, dict[str, dict[str, list[str]]]] = {"audio": AUDIO, "text": TEXT}
+
+def table(modality: Modality) -> dict[str, dict[str, list[str]]]:
+    """For each stage what each step says; what is missing cannot happen."""
+    deltas, say = DELTAS[modality], "speak" if modality == "audio" else "write"
+    running = {"begin": OPENING, say: OPENING + deltas, "begin call": CALL_OPENING}
+    writing = {"write call": [CALL_WRITING], "end call": CALL_DONE}
+    return {
+        "waiting": {"start": [], "finish": ["response.done"]},
+        "running": running | {"finish": ["response.done"]},
+        "open": running | {"begin": [], say: deltas, "finish": CLOSING[modality]},
+        "calling": {"begin": OPENING, say: OPENING + deltas, **writing, "finish": [*CALL_CLOSING, "response.done"]},
+        "called": running | {"finish": ["response.done"]},
+        "waiting, done": {},
+        "running, done": {},
+        "open, done": {},
+        "calling, done": {},
+    }
+
+
+TABLES: dict[Modality, dict[str, dict[str, list[str]]]] = {"audio": table("audio"), "text": table("text")}
 
 
 def at(stage: str, plan: Plan = PLAN, conversation: Conversation | None = None) -> Response:
     """A response that has come to `stage`."""
-    response = Response("resp_1", "item_1", plan, conversation or Conversation("conv_1"))
+    conversation, new_id = conversation or Conversation("conv_1"), counting_ids()
+    response = Response("resp_1", plan, conversation, ToolServers(conversation, new_id), new_id)
     for step in STAGES[stage]:
         STEPS[step](response)
     return response
 
 
-def checked(events: list[said.ServerEvent]) -> list[str]:
+def checked(outputs: list[Output]) -> list[str]:
     """The types of the events, once each has been held against the contract."""
-    return [check_event(wire.encode(event, "event_1"))["type"] for event in events]
+    return [event["type"] for event in read(outputs)]
+
+
+def read(outputs: list[Output]) -> list[dict[str, Any]]:
+    """Events as a client reads them."""
+    return [check_event(wire.encode(event, "event_1")) for event in outputs if isinstance(event, said.ServerEvent)]
 
 
 @pytest.mark.parametrize("in_conversation", [True, False])
@@ -103,7 +129,7 @@ def test_each_step_at_each_stage_says_what_the_table_says(
 ) -> None:
     response, allowed = at(stage, _plan(modality, in_conversation)), TABLES[modality][stage]
     if step not in allowed:
-        with pytest.raises(AssertionError):
+        with pytest.raises((AssertionError, KeyError)):
             STEPS[step](response)
         return
     expected = [type_ for type_ in allowed[step] if in_conversation or type_ not in OUTSIDE]
@@ -132,30 +158,30 @@ def test_a_response_is_announced_before_anything_is_known_of_it() -> None:
 )
 def test_the_item_ends_as_the_response_does(ending: said.Ending, status: str) -> None:
     response = at("open")
-    response.speak("Hi", SOUND)
+    response.speak("Hi", SOUND, 2)
     done = response.finish(ending, said.StatusDetails(type=ending))[-1]
     assert isinstance(done, said.ResponseDone)
     assert done.response.status == ending
-    assert [item.status for item in done.response.output] == [status]
+    assert [item.status for item in done.response.output if isinstance(item, Message)] == [status]
 
 
 def test_sound_without_words_is_sound_alone() -> None:
-    assert checked(at("open").speak("", SOUND)) == ["response.output_audio.delta"]
+    assert checked(at("open").speak("", SOUND, 2)) == ["response.output_audio.delta"]
 
 
 def test_words_without_sound_are_words_alone() -> None:
-    assert checked(at("open").speak("Hi", b"")) == ["response.output_audio_transcript.delta"]
+    assert checked(at("open").speak("Hi", b"", 2)) == ["response.output_audio_transcript.delta"]
 
 
 def test_nothing_more_to_say_is_nothing() -> None:
-    assert checked(at("open").speak("", b"")) == []
+    assert checked(at("open").speak("", b"", 2)) == []
 
 
 def test_the_words_are_told_again_in_the_end() -> None:
     response = at("running")
-    response.speak("Good ", SOUND)
-    response.speak("morning.", SOUND)
-    told = [check_event(wire.encode(event, "event_1")) for event in finish(response)]
+    response.speak("Good ", SOUND, 2)
+    response.speak("morning.", SOUND, 2)
+    told = read(finish(response))
     content = [{"type": "output_audio", "transcript": "Good morning."}]
     assert told[1]["transcript"] == "Good morning."
     assert told[2]["part"] == {"type": "audio", "transcript": "Good morning."}
@@ -165,9 +191,9 @@ def test_the_words_are_told_again_in_the_end() -> None:
 
 def test_the_text_is_told_again_in_the_end() -> None:
     response = at("running", _plan("text"))
-    response.write("Good ")
-    response.write("morning.")
-    told = [check_event(wire.encode(event, "event_1")) for event in finish(response)]
+    response.write("Good ", 1)
+    response.write("morning.", 2)
+    told = read(finish(response))
     content = [{"type": "output_text", "text": "Good morning."}]
     assert told[0]["text"] == "Good morning."
     assert told[1]["part"] == {"type": "text", "text": "Good morning."}
@@ -178,9 +204,15 @@ def test_the_text_is_told_again_in_the_end() -> None:
 def test_an_answer_in_the_conversation_is_there_from_its_beginning_to_after_its_end() -> None:
     conversation = Conversation("conv_1")
     response = at("open", conversation=conversation)
-    assert conversation.get("item_1").status == "in_progress"
+    assert status_of(conversation) == "in_progress"
     finish(response)
-    assert conversation.get("item_1").status == "incomplete"
+    assert status_of(conversation) == "incomplete"
+
+
+def status_of(conversation: Conversation) -> str:
+    (item,) = conversation.items
+    assert isinstance(item, Message)
+    return item.status
 
 
 def test_an_answer_outside_the_conversation_never_is() -> None:

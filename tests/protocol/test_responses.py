@@ -74,7 +74,7 @@ def happen(client: Client, what: str, response_id: str, item_id: str) -> Told:
 
 
 INTERRUPTED = "input_audio_buffer.speech_started"
-DELETED = "conversation.item.deleted"
+DELETED = ["ForgetItem", "conversation.item.deleted"]
 
 TABLE: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
     "began": (NOTHING, OPENING, NOTHING, NOTHING),
@@ -94,7 +94,7 @@ TABLE: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
     "heard": (["StartReply"], NOTHING, NOTHING, NOTHING),
     "heard nothing": (DONE, NOTHING, NOTHING, NOTHING),
     "not heard": (DONE, NOTHING, NOTHING, NOTHING),
-    "item deleted": (["StopTranscription", DELETED, "StartReply"], [DELETED], [DELETED], [DELETED]),
+    "item deleted": (["StopTranscription", *DELETED, "StartReply"], DELETED, DELETED, DELETED),
     "hung up": (DONE, ["StopReply", *DONE], ["StopReply", *AUDIO_CLOSING], NOTHING),
 }
 

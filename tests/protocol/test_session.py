@@ -6,8 +6,8 @@ import pytest
 
 from realtime.protocol import reports
 from realtime.protocol.effects import DropInput, Listen, StartReply, StopReply, TranscribeInput, TuneInput
+from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
 from realtime.protocol.responses import MAX_LIVE_RESPONSES
-from realtime.protocol.session import MAX_UNHEARD_ITEMS
 from tests.protocol.client import AUDIO_CLOSING, COMMITTING, OPENING, Client
 
 STARTED = "input_audio_buffer.speech_started"
@@ -133,7 +133,7 @@ def test_an_item_deleted_before_its_words_are_known_is_not_waited_for(captioned:
     client = captioned
     item_id = client.speak()
     told = client.send("conversation.item.delete", item_id=item_id)
-    assert told.names == ["StopTranscription", "conversation.item.deleted", "StartReply"]
+    assert told.names == ["StopTranscription", "ForgetItem", "conversation.item.deleted", "StartReply"]
     assert told.effect(StartReply).items == ()
     assert client.hear_all(item_id, "Hello.").names == []
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from realtime.protocol import client_events as asked
 from realtime.protocol import server_events as said
 from realtime.protocol import wire
+from realtime.protocol.faults import MAX_NESTING
 from realtime.protocol.items import InputAudio, InputText, Message, OutputText
 from tests.protocol.client import Client
 from tests.protocol.contract import CLIENT_EVENTS, check_event
@@ -242,9 +243,35 @@ def test_an_event_nested_without_end_is_refused(nested: str, client: Client) -> 
 
 @pytest.mark.parametrize("depth", range(100, 1000, 60))
 def test_nesting_short_of_that_is_judged_like_everything_else(depth: int, client: Client) -> None:
-    session = '{"type":"realtime","tracing":{"deep":' + "[" * depth + "]" * depth + "}}"
+    session = '{"type":"realtime","tracing":{"metadata":{"deep":' + "[" * depth + "]" * depth + "}}}"
     told = client.send_text('{"type":"session.update","session":' + session + "}")
-    assert told.fault in (("unsupported_value", "session.tracing"), ("invalid_json", None))
+    assert told.fault in (("invalid_value", "session.tracing"), ("invalid_json", None))
+
+
+@pytest.mark.parametrize("depth", [30, 300])
+@pytest.mark.parametrize(
+    ("type_", "inside"), [("session.update", "session"), ("response.create", "response")], ids=["session", "response"]
+)
+def test_a_schema_nested_too_deeply_is_refused(type_: str, inside: str, depth: int, client: Client) -> None:
+    schema = '{"properties":{"a":' * depth + "{}" + "}}" * depth
+    tools = '[{"type":"function","name":"dance","parameters":' + schema + "}]"
+    kind = '"type":"realtime",' if inside == "session" else ""
+    told = client.send_text('{"type":"' + type_ + '","' + inside + '":{' + kind + '"tools":' + tools + "}}")
+    assert told.error["code"] == "invalid_value"
+    assert told.error["param"].startswith(f"{inside}.tools")
+
+
+def test_values_nested_as_deeply_as_they_may_are_taken(client: Client) -> None:
+    tools = [{"type": "function", "name": "dance", "parameters": nested(MAX_NESTING - 2)}]
+    assert client.update(tools=tools).names == ["session.updated"]
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Objects within each other."""
+    schema: dict[str, Any] = {}
+    for _ in range((depth - 1) // 2):
+        schema = {"properties": {"a": schema}}
+    return schema
 
 
 @examples

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from realtime.protocol import reports
 from realtime.protocol.items import Message
-from realtime.protocol.session import Limits
+from realtime.protocol.offer import Offer
 from tests.protocol.client import Client, Told
 
 Input: TypeAlias = str | bytes | reports.Report
@@ -35,12 +35,12 @@ SESSIONS: list[dict[str, Any]] = [
     for modality in ("audio", "audio", "text")
 ]
 """What the client asks for first."""
-LIMITS = Limits(voices=frozenset({"anna"}), max_buffer_ms=1500)
+OFFER = Offer(voices=frozenset({"anna"}), max_buffer_ms=1500)
 
 
 def begin() -> Client:
     """Where every walk begins."""
-    client = Client(limits=LIMITS)
+    client = Client(offer=OFFER)
     client.open()
     return client
 

@@ -4,40 +4,69 @@ The witness knows what went in and what came out, nothing else, and keeps its ow
 that. Every client of these tests has one, so each of them checks every rule below after each step, besides what it is
 about:
 
-1. at most one response writes the conversation;
-2. each `response.created` has exactly one `response.done`, and nothing about a response comes after it;
-3. the events of a response come in OpenAI's order, and every `…added` has its `…done`;
-4. what the deltas said, the `…done` events, the item and `response.done` say too;
-5. somebody is speaking between `speech_started` and `speech_stopped` (or `cleared`, or the end of turn detection), and
-   the item that is committed has the id that was announced;
+1. at most one response writes the conversation, and none in a transcription session;
+2. each `response.created` has exactly one `response.done`, and nothing about a response comes after it, save the end
+   of the MCP tools that it called;
+3. the events about an item come in OpenAI's order, and every `…added` has its one `…done` (`life`);
+4. what the deltas said, the `…done` events, the item and `response.done` say too, and the usage of what was read;
+5. somebody is speaking between `speech_started` and `speech_stopped` (or `cleared`, or the end of turn detection), the
+   item that is committed has the id that was announced, and words come early only of that item;
 6. a barge-in leaves no response that writes the conversation, and begins none;
 7. `previous_item_id` always describes the order of one and the same list;
 8. a reply is started once, for a response that lives, with all words of its context; only a started one is stopped,
    before its events end; a response that has not started waits for words;
 9. the settings shown to the client are those the microphone was tuned to, and a turn that the client ends itself ends
    where all audio passed on to the microphone ends;
-10. an `error` is the only answer to the event it is about, carries that event's id, and answers no report;
-11. after a drain begins no response is created; after a hang-up nothing comes at all.
+10. an `error` is the only answer to the event it is about, carries that event's id, and answers no report but the one
+    that the session has expired;
+11. after a drain begins no response is created; after a hang-up or the end of the session's time nothing comes at all;
+12. an MCP server is asked once the item is there, and what it reports later counts once; a call that needs approval is
+    made when the client has approved, as it was shown (`servers`);
+13. silence is awaited after an answer, by turns with not awaiting it, and `timeout_triggered` comes of nothing else.
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
+from msgspec import UNSET
+
 from realtime.protocol import client_events as asked
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
-from realtime.protocol.config import AudioFormat, AudioInput, PcmFormat
-from realtime.protocol.items import InputAudio, Item, Message
-from realtime.protocol.responses import Output
-from realtime.protocol.session import MAX_UNHEARD_ITEMS
+from realtime.protocol.config import LOGPROBS, AudioInput
+from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
+from realtime.protocol.items import (
+    InputAudio,
+    Item,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
+    Message,
+)
+from realtime.protocol.response import Output
 from realtime.protocol.wire import UnreadableEvent
-from tests.protocol.life import Content, Life
+from tests.protocol.ears import Ears, Received
+from tests.protocol.life import Content, ItemLife, Life, course_of
+from tests.protocol.servers import Servers
 
 Given: TypeAlias = asked.ClientEvent | reports.Report | UnreadableEvent | None
 """What went in; None for the opening of the session."""
 
 HEARING = reports.Heard | reports.HeardAll | reports.NotHeard
+TOOLS = reports.ToolsListed | reports.ToolsNotListed | reports.ToolAnswered | reports.ToolFailed
+TURN = said.SpeechStarted | said.SpeechStopped | said.AudioCommitted | said.AudioCleared | said.TimeoutTriggered
+ITEM = said.ItemAdded | said.ItemDone | said.ItemDeleted | said.ItemRetrieved | said.ItemTruncated
+WORDS = said.TranscriptionDelta | said.TranscriptionCompleted | said.TranscriptionFailed
+SERVER = (
+    said.McpListInProgress
+    | said.McpListCompleted
+    | said.McpListFailed
+    | said.McpCallInProgress
+    | said.McpCallCompleted
+    | said.McpCallFailed
+)
 
 
 class Witness:
@@ -49,16 +78,17 @@ class Witness:
         self.unheard: set[str] = set()
         self.live: dict[str, Life] = {}
         self.done: set[str] = set()
-        self.speaking = False
-        self.announced: str | None = None
-        """The id `speech_started` gave to the item that is still to come."""
-        self.settings: said.SessionObject | None = None
+        self.ears = Ears()
+        self.servers = Servers()
+        self.settings: said.AnySessionObject | None = None
         self.draining = False
         self.over = False
-        self._unfinished: set[str] = set()
+        self._making: dict[str, ItemLife] = {}
+        self._made_by: dict[str, str] = {}
+        """The response that makes an item."""
         self._tuned: AudioInput | None = None
         self._received = Received()
-        self._heard_about: str | None = None
+        self._given: Given = None
 
     @property
     def detecting(self) -> bool:
@@ -73,30 +103,40 @@ class Witness:
     def is_stale(self, report: reports.Report) -> bool:
         """Whether a report is about something that is over, or has never been."""
         match report:
-            case reports.Heard() | reports.HeardAll() | reports.NotHeard():
+            case reports.Heard():
+                return report.item_id not in self.unheard | {self.ears.following}
+            case reports.HeardAll() | reports.NotHeard():
                 return report.item_id not in self.unheard
             case reports.SpeechBegan():
-                return not self.detecting or self.speaking
+                return not self.detecting or self.ears.speaking
             case reports.SpeechEnded():
-                return not self.speaking
-            case reports.Draining() | reports.HungUp():
+                return not self.ears.speaking
+            case reports.NobodySpoke():
+                return not self.ears.awaiting
+            case reports.Draining() | reports.HungUp() | reports.Expired():
                 return False
+            case reports.ToolsListed() | reports.ToolsNotListed() | reports.ToolAnswered() | reports.ToolFailed():
+                return self.servers.is_stale(report)
         return report.response_id not in self.live or not self.live[report.response_id].started
 
     def saw(self, given: Given, outputs: list[Output]) -> None:
         """One step of the session."""
         if self.over:
-            assert not outputs, "something came after the hang-up"
+            assert not outputs, "something came after the end"
             return
+        self._given = given
         if isinstance(given, reports.Report):
-            assert not (self.is_stale(given) and outputs), f"{given} is stale, yet was answered"
-        self._heard_about = given.item_id if isinstance(given, HEARING) else None
+            stale = self.is_stale(given)
+            assert not (stale and outputs), f"{given} is stale, yet was answered"
+            if isinstance(given, reports.ReplyReport) and not stale:
+                self.live[given.response_id].reads(given)
         if isinstance(given, reports.HeardAll | reports.NotHeard):
             self.unheard.discard(given.item_id)
+        answered = self.writing is not None
         for output in outputs:
             self._sees(output)
         self._judges(given, outputs)
-        self._judges_waiting()
+        self._judges_rest(answered and self.writing is None)
 
     # --- what is true of each output -----------------------------------------------------------------------------
 
@@ -104,7 +144,13 @@ class Witness:
         match output:
             case said.SessionCreated() | said.SessionUpdated():
                 self._sees_settings(output)
-            case said.SpeechStarted() | said.SpeechStopped() | said.AudioCommitted() | said.AudioCleared():
+            case (
+                said.SpeechStarted()
+                | said.SpeechStopped()
+                | said.AudioCommitted()
+                | said.AudioCleared()
+                | said.TimeoutTriggered()
+            ):
                 self._sees_turn(output)
             case said.ItemAdded() | said.ItemDone() | said.ItemDeleted() | said.ItemRetrieved() | said.ItemTruncated():
                 self._sees_item(output)
@@ -119,50 +165,52 @@ class Witness:
 
     def _sees_settings(self, event: said.SessionCreated | said.SessionUpdated) -> None:
         assert isinstance(event, said.SessionUpdated) == (self.settings is not None)
-        self.settings = event.session
-        if not self.detecting:
-            self.speaking = False
+        before, self.settings = self.settings, event.session
+        if isinstance(before, said.SessionObject) and before.tracing is not None:
+            assert isinstance(event.session, said.SessionObject)
+            assert event.session.tracing == before.tracing, "tracing was changed"
+        if before is not None and before.type != event.session.type:
+            assert not (self.order or self.live), "the type of a session that had begun was changed"
+        self.ears.tuned(event.session)
 
-    def _sees_turn(
-        self, event: said.SpeechStarted | said.SpeechStopped | said.AudioCommitted | said.AudioCleared
-    ) -> None:
+    def _sees_turn(self, event: TURN) -> None:
+        assert self.settings is not None
         match event:
             case said.SpeechStarted():
-                assert self.detecting
-                assert not self.speaking, "speech started twice"
-                assert self.announced in (None, event.item_id)
                 assert event.item_id not in self.order
-                self.speaking, self.announced = True, event.item_id
+                self.ears.hear_speech(event.item_id)
             case said.SpeechStopped():
-                assert self.speaking, "speech stopped that had not started"
-                assert event.item_id == self.announced
-                self.speaking = False
+                self.ears.hear_end(event.item_id)
             case said.AudioCommitted():
-                assert not self.speaking, "committed before speech stopped"
-                assert self.announced in (None, event.item_id), "not the item that was announced"
                 assert event.previous_item_id == (self.order[-1] if self.order else None)
-                self.announced = None
+                self.ears.commit(event.item_id)
             case said.AudioCleared():
-                self.speaking, self.announced = False, None
+                self.ears.clear()
+            case said.TimeoutTriggered():
+                assert isinstance(self._given, reports.NobodySpoke), "nobody had said that nobody spoke"
+                assert 0 <= event.audio_start_ms <= event.audio_end_ms == self._received.whole_ms
+                self.ears.time_out(event.item_id)
 
-    def _sees_item(
-        self, event: said.ItemAdded | said.ItemDone | said.ItemDeleted | said.ItemRetrieved | said.ItemTruncated
-    ) -> None:
+    def _sees_item(self, event: ITEM) -> None:
         match event:
             case said.ItemAdded():
-                assert event.item.id not in self.order, "an item was added twice"
-                assert event.item.id != self.announced, "an announced id was given away"
-                place = 0 if event.previous_item_id is None else self.order.index(event.previous_item_id) + 1
-                self.order.insert(place, event.item.id)
-                self._unfinished.add(event.item.id)
-                self.items[event.item.id] = event.item
+                self._sees_added(event)
             case said.ItemDone():
-                self._unfinished.remove(event.item.id)
                 place = self.order.index(event.item.id)
                 assert event.previous_item_id == (self.order[place - 1] if place else None)
+                life = self._making[event.item.id]
+                tool, known = life.last, life.last is said.OutputItemDone
+                life.goes_on(event)
+                if known or not isinstance(event.item, McpCall | McpListTools):
+                    assert event.item == life.item
+                elif isinstance(event.item, McpCall):
+                    life.ends_as(event.item, tool)
+                else:
+                    assert tool is said.McpListCompleted or event.item.tools == ()
                 self.items[event.item.id] = event.item
+                self._finish(life)
             case said.ItemDeleted():
-                assert event.item_id not in self._unfinished
+                assert event.item_id not in self._making
                 self.order.remove(event.item_id)
                 self.unheard.discard(event.item_id)
                 del self.items[event.item_id]
@@ -170,22 +218,45 @@ class Witness:
                 assert event.item.id in self.order
             case said.ItemTruncated():
                 assert event.item_id in self.order
-        if isinstance(event, said.ItemAdded | said.ItemDone):
-            for life in self.live.values():
-                if life.in_conversation and life.item is not None and life.item.id == event.item.id:
-                    life.goes_on(event)
-                    assert event.item == life.item
 
-    def _sees_words(
-        self, event: said.TranscriptionDelta | said.TranscriptionCompleted | said.TranscriptionFailed
-    ) -> None:
+    def _sees_added(self, event: said.ItemAdded) -> None:
+        item = event.item
+        assert item.id not in self.order, "an item was added twice"
+        assert item.id != self.ears.announced, "an announced id was given away"
+        self.order.insert(
+            0 if event.previous_item_id is None else self.order.index(event.previous_item_id) + 1, item.id
+        )
+        self.items[item.id] = item
+        if item.id not in self._making:
+            approved = item.id in self.servers.approved
+            life = ItemLife(item, course_of(item, approved), words=item.arguments if isinstance(item, McpCall) else "")
+            self._making[item.id] = life
+            if isinstance(item, McpListTools) or (isinstance(item, McpCall) and approved):
+                self.servers.begins(item)
+            if isinstance(item, McpApprovalResponse):
+                self.servers.decides(item)
+        assert item == self._making[item.id].item
+        self._making[item.id].goes_on(event)
+
+    def _finish(self, life: ItemLife) -> None:
+        if life.over:
+            del self._making[life.item.id]
+
+    def _sees_words(self, event: WORDS) -> None:
         assert self.settings is not None
         assert self.settings.audio.input.transcription is not None, "nobody had asked for words"
-        if isinstance(event, said.TranscriptionFailed) and event.error.code == "rate_limit_exceeded":
+        if not isinstance(event, said.TranscriptionFailed):
+            wanted = LOGPROBS in (self.settings.include or ())
+            assert (event.logprobs is not UNSET) == wanted, "probabilities that nobody asked for, or none"
+        elif event.error.code == "rate_limit_exceeded":
             assert event.item_id == self.order[-1], "only the newest turn is given up"
             assert len(self.unheard) == MAX_UNHEARD_ITEMS, "there was room to transcribe it"
             return
-        assert event.item_id == self._heard_about
+        assert isinstance(self._given, HEARING)
+        assert event.item_id == self._given.item_id
+        if event.item_id == self.ears.following:
+            assert isinstance(event, said.TranscriptionDelta), "words that may still go on were told as all"
+            return
         item = self.items[event.item_id]
         assert isinstance(item, Message)
         assert item.content[event.content_index] == InputAudio()
@@ -195,46 +266,76 @@ class Witness:
             case said.ResponseCreated():
                 self._sees_created(event.response)
             case said.ResponseDone():
-                self._sees_done(event)
+                life = self._life(event.response.id)
+                life.ends(event.response)
+                del self.live[event.response.id]
+                self.done.add(event.response.id)
+            case said.RateLimitsUpdated():
+                assert isinstance(self._given, reports.Allowance)
+                assert event.rate_limits == self._given.limits
             case said.OutputItemAdded():
-                life = self._life(event.response_id)
-                life.goes_on(event)
-                assert life.started, "content of a response that was never started"
-                assert event.output_index == 0
-                assert event.item == Message(id=event.item.id, role="assistant", status="in_progress", content=())
-                life.item = event.item
+                self._sees_output_added(event)
             case said.OutputItemDone():
-                life = self._life(event.response_id)
-                life.goes_on(event)
-                assert life.item is not None
-                assert (event.item.id, event.output_index) == (life.item.id, 0)
-                life.finished_item(event.item)
+                made = self._making[event.item.id]
+                assert (event.response_id, event.output_index) == (self._made_by[event.item.id], made.output_index)
+                assert event.response_id in self.live or isinstance(event.item, McpCall), "after response.done"
+                ending = made.last
+                made.goes_on(event)
+                made.ends_as(event.item, ending)
+                self._finish(made)
+            case (
+                said.McpListInProgress()
+                | said.McpListCompleted()
+                | said.McpListFailed()
+                | said.McpCallInProgress()
+                | said.McpCallCompleted()
+                | said.McpCallFailed()
+            ):
+                self._sees_server(event)
             case _:
                 assert isinstance(event, Content), f"nobody expects {event}"
-                life = self._life(event.response_id)
-                life.goes_on(event)
-                life.content(event)
+                self._sees_content(event)
+
+    def _sees_output_added(self, event: said.OutputItemAdded) -> None:
+        life = self._life(event.response_id)
+        announced = life.asked
+        made = life.opens(event)
+        assert event.item.id not in self._making
+        made.goes_on(event)
+        self._making[event.item.id] = made
+        self._made_by[event.item.id] = event.response_id
+        if isinstance(event.item, McpApprovalRequest):
+            assert announced is not None
+            self.servers.asks(event.item, announced)
+            life.asked = None
+
+    def _sees_content(self, event: Content) -> None:
+        life = self._life(event.response_id)
+        made = self._making.get(event.item_id)
+        if made is None:
+            assert isinstance(event, said.McpArgumentsDone), "content of an item that is not being made"
+            assert life.asked is None
+            life.asked = event
+            return
+        assert self._made_by[event.item_id] == event.response_id
+        assert not (life.stopped and hasattr(event, "delta")), "content after the reply was stopped"
+        made.content(event)
+
+    def _sees_server(self, event: SERVER) -> None:
+        made = self._making[event.item_id]
+        made.goes_on(event)
+        if isinstance(event, said.McpCallInProgress | said.McpCallCompleted | said.McpCallFailed):
+            assert event.output_index == self.servers.place_of(made)
+        self.servers.ended(event)
 
     def _sees_created(self, response: said.ResponseObject) -> None:
+        assert self.settings is not None
+        assert self.settings.type == "realtime", "a transcription session answered"
         assert response.id not in self.live.keys() | self.done
         assert not self.draining, "a response began while the server was draining"
         assert (response.status, response.output, response.usage) == ("in_progress", (), None)
         assert response.conversation_id is None or self.writing is None, "two responses write the conversation"
         self.live[response.id] = Life(response)
-
-    def _sees_done(self, event: said.ResponseDone) -> None:
-        response, life = event.response, self._life(event.response.id)
-        life.goes_on(event)
-        del self.live[response.id]
-        self.done.add(response.id)
-        assert response.status != "in_progress"
-        assert response.output == (() if life.item is None else (life.item,))
-        assert response.status_details is not None
-        assert response.status_details.type == response.status
-        if life.item is not None:
-            assert life.item.status == ("completed" if response.status == "completed" else "incomplete")
-        assert life.stopped == (life.started and response.status == "cancelled"), "StopReply does not match the ending"
-        assert response.metadata == life.created.metadata
 
     def _life(self, response_id: str) -> Life:
         assert response_id not in self.done, "an event after response.done"
@@ -243,15 +344,7 @@ class Witness:
     def _sees_effect(self, effect: effects.Effect) -> None:
         match effect:
             case effects.StartReply():
-                life = self.live[effect.response_id]
-                assert not life.started, "a reply was started twice"
-                life.started = True
-                shown = life.created
-                assert (effect.modality,) == shown.output_modalities
-                assert effect.max_output_tokens == shown.max_output_tokens
-                assert effect.output_format == shown.audio.output.format
-                missing = self.unheard & {item.id for item in effect.items if _lacks_words(item)}
-                assert not missing, f"a reply was started without the words of {missing}"
+                self._sees_start(effect)
             case effects.StopReply():
                 life = self.live[effect.response_id]
                 assert life.started, "a reply was stopped that had not been started"
@@ -259,78 +352,109 @@ class Witness:
                 life.stopped = True
             case effects.TranscribeInput() | effects.TranscribeItem():
                 assert effect.item_id == self.order[-1] or isinstance(effect, effects.TranscribeItem)
-                assert effect.item_id not in self._unfinished
+                assert effect.item_id not in self._making
                 self.unheard.add(effect.item_id)
             case effects.TuneInput():
                 self._tuned = effect.settings
                 self._received.tune(effect.settings.format)
             case effects.Listen():
                 self._received.add(effect.audio)
+            case effects.FollowInput():
+                assert effect.item_id not in self.order
+                self.ears.follow(effect.item_id)
+            case effects.AwaitSpeech():
+                assert self.writing is None, "silence is awaited while there is an answer"
+                assert not self.draining
+                self.ears.await_speech(effect.within_ms)
+            case effects.StopAwaitingSpeech():
+                self.ears.stop_awaiting()
+            case effects.ListTools() | effects.CallTool():
+                self.servers.works(effect, self._making[effect.item_id])
+            case effects.StopTranscription():
+                assert effect.item_id in self.unheard, "nobody transcribes it"
+            case effects.ForgetItem() | effects.ShowItem():
+                item = self.items[effect.item_id if isinstance(effect, effects.ForgetItem) else effect.item.id]
+                assert isinstance(item, Message)
+                assert any(isinstance(part, InputAudio) for part in item.content)
+            case effects.Trace():
+                assert isinstance(self.settings, said.SessionObject)
+                assert self.settings.tracing is not None
             case effects.DropInput():
                 pass
+
+    def _sees_start(self, effect: effects.StartReply) -> None:
+        life = self.live[effect.response_id]
+        assert not life.started, "a reply was started twice"
+        life.started = True
+        shown = life.created
+        assert (effect.modality,) == shown.output_modalities
+        assert effect.max_output_tokens == shown.max_output_tokens
+        assert effect.output_format == shown.audio.output.format
+        missing = self.unheard & {item.id for item in effect.items if _lacks_words(item)}
+        assert not missing, f"a reply was started without the words of {missing}"
+        names = [tool.name for tool in effect.tools]
+        assert len(set(names)) == len(names), "two tools have one name"
+        assert effect.tool_choice in ({"auto", "none", "required", *names} if names else {"auto"})
 
     # --- what is true of each step -------------------------------------------------------------------------------
 
     def _judges(self, given: Given, outputs: list[Output]) -> None:
         errors = [output for output in outputs if isinstance(output, said.Error)]
-        if errors:
+        if isinstance(given, reports.Expired):
+            assert outputs[-1:] == errors, "the session's end is told last"
+            assert [error.error.code for error in errors] == ["session_expired"]
+        elif errors:
             assert not isinstance(given, reports.Report), f"{given} was answered with {errors}"
             assert outputs == errors[:1], "an error is the only answer"
             assert errors[0].error.event_id == getattr(given, "event_id", None)
             assert errors[0].error.message
-        created = any(isinstance(output, said.ResponseCreated) for output in outputs)
-        if self.settings is not None:
-            assert self._tuned == self.settings.audio.input, "the microphone has other settings than the client"
-            detection = self.settings.audio.input.turn_detection
-            if detection and detection.interrupt_response and isinstance(given, reports.SpeechBegan) and outputs:
-                assert isinstance(outputs[0], said.SpeechStarted)
-                assert self.writing is None, "the user was talked over"
-                assert not created, "a reply began over the user's voice"
-            if detection and detection.create_response and isinstance(given, reports.SpeechEnded) and outputs:
-                assert self.draining or self.writing is not None, "the user was not answered"
+        self._judges_turns(given, outputs)
         match given:
             case asked.AudioCommit():
                 ends = [output.audio_end_ms for output in outputs if isinstance(output, said.SpeechStopped)]
                 assert ends in ([], [self._received.whole_ms]), "the turn does not end where the audio ends"
             case reports.Draining():
                 self.draining = True
-                assert not outputs
-            case reports.HungUp():
+                assert outputs in ([], [effects.StopAwaitingSpeech()])
+            case reports.HungUp() | reports.Expired():
                 self.over = True
-                assert not self.live, "a response outlived the hang-up"
-                assert not created
+                assert not self.live, "a response outlived the session"
+                assert not _begins(outputs)
 
-    def _judges_waiting(self) -> None:
+    def _judges_turns(self, given: Given, outputs: list[Output]) -> None:
+        if self.settings is None or self.over:
+            return
+        heard = self.settings.audio.input
+        assert self._tuned == heard, "the microphone has other settings than the client"
+        detection, answers = heard.turn_detection, self.settings.type == "realtime"
+        if detection and isinstance(given, reports.SpeechBegan) and outputs:
+            assert isinstance(outputs[0], said.SpeechStarted)
+            if detection.interrupt_response:
+                assert self.writing is None, "the user was talked over"
+                assert not _begins(outputs), "a reply began over the user's voice"
+        if detection and detection.create_response and isinstance(given, reports.SpeechEnded) and outputs:
+            assert self.draining or self.writing is not None or not answers, "the user was not answered"
+        begins = isinstance(given, reports.SpeechBegan) or (isinstance(given, asked.AudioAppend) and not detection)
+        if begins and outputs and not any(isinstance(output, said.Error) for output in outputs):
+            assert self.ears.following or not self.ears.wants_words_early, "nobody listens for the words"
+
+    def _judges_rest(self, answered: bool) -> None:
         waiting = [id_ for id_, life in self.live.items() if not life.started]
         assert not waiting or self.unheard, f"{waiting} wait for nothing"
-        assert self._unfinished == {
-            life.item.id for life in self.live.values() if life.in_conversation and life.item is not None
-        }
+        if self.over:
+            return
+        assert not any(life.asked for life in self.live.values()), "a call was announced and not asked about"
+        assert not self.servers.approved, "a call was approved and not begun"
+        for life in self._making.values():
+            assert life.rests, f"{life.item} was left after {life.last}"
+            owner = self._made_by.get(life.item.id)
+            assert owner is None or owner in self.live or life.item.id in self.servers.calling
+        may_wait = not (self.draining or self.writing)
+        self.ears.judge_silence(answered, may_wait)
 
 
-class Received:
-    """The audio of a session, counted anew: whole samples only, each format at its own rate."""
-
-    def __init__(self) -> None:
-        self._samples_24k = 0
-        self._odd = 0
-        self._format: AudioFormat | None = None
-
-    @property
-    def whole_ms(self) -> int:
-        return self._samples_24k // 24
-
-    def tune(self, audio_format: AudioFormat) -> None:
-        if audio_format != self._format:
-            self._format, self._odd = audio_format, 0
-
-    def add(self, audio: bytes) -> None:
-        assert self._format is not None
-        size = self._odd + len(audio)
-        if isinstance(self._format, PcmFormat):
-            self._samples_24k, self._odd = self._samples_24k + size // 2, size % 2
-        else:
-            self._samples_24k += size * 3
+def _begins(outputs: list[Output]) -> bool:
+    return any(isinstance(output, said.ResponseCreated) for output in outputs)
 
 
 def _lacks_words(item: Item) -> bool:

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,12 +18,15 @@ import numpy as np
 import pytest
 from blockbuster import blockbuster_ctx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from realtime.audio import Pcm
 from realtime.codecs.pcm16 import Pcm16
 from realtime.engines.ensemble import Engines
+from realtime.server.client_secrets import ClientSecrets
 from realtime.server.serve import serve
-from realtime.settings import ConversationSettings, ServerSettings, Settings
+from realtime.server.state import new_state
+from realtime.settings import ConversationSettings, RemoteToolSettings, ServerSettings, Settings
 from tests.dialogue import nothing_left_over
 from tests.fakes import FakeSynthesizer, fake_engines, quiet, voice
 from tests.protocol.contract import check_event
@@ -46,13 +50,17 @@ class House:
         *,
         opening: Callable[[], Engines] | None = None,
         conversation: dict[str, Any] | None = None,
+        client_secrets: ClientSecrets | None = None,
         **server: Any,
     ) -> None:
         engines = engines or fake_engines(synthesizer=FakeSynthesizer(ms_per_letter=5))
         self._open = opening or (lambda: engines)
         self._settings = Settings(
-            server=ServerSettings(**{"port": 0, **server}), conversation=ConversationSettings(**(conversation or {}))
+            server=ServerSettings(**{"port": 0, **server}),
+            conversation=ConversationSettings(**(conversation or {})),
+            mcp=RemoteToolSettings(enabled=False),
         )
+        self._new_state = partial(new_state, client_secrets=client_secrets)
         self._stack = ExitStack()
         self._address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -60,6 +68,7 @@ class House:
         self._stack.enter_context(nothing_left_over())
         patch = self._stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr("realtime.server.serve.open_engines", lambda settings, model_path: self._open())
+        patch.setattr("realtime.server.serve.new_state", self._new_state)
         self.running = asyncio.get_running_loop().create_task(
             serve(self._settings, Path, lambda address: self._address.set_result(address))
         )
@@ -116,6 +125,12 @@ class House:
         async with httpx.AsyncClient(trust_env=False) as client:
             return await client.get(self.url + path, headers=headers)
 
+    async def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """One HTTP request with a body: bytes as they are, anything else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.post(self.url + path, content=content, headers=headers)
+
     async def holds(self, count: int) -> None:
         """Wait until so many conversations are going on."""
 
@@ -162,6 +177,18 @@ class Caller:
         assert response["status"] == "completed", response["status_details"]
         words: str = response["output"][0]["content"][0]["transcript"]
         return words
+
+
+async def refusal(house: House, query: str = "", **options: object) -> tuple[int, dict[str, str]]:
+    """Status and error with which the server will not let somebody in."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(house.door + query, proxy=None, **options):  # type: ignore[arg-type]
+            pass
+    response = refused.value.response
+    assert response.headers["content-type"] == "application/json"
+    error: dict[str, str] = json.loads(response.body or b"")["error"]
+    assert error["message"]
+    return response.status_code, error
 
 
 def in_base64(pcm: Pcm) -> str:

@@ -108,3 +108,7 @@ async def test_there_is_nothing_else() -> None:
             missing = await house.get(path)
             assert missing.status_code == 404
             assert "content-security-policy" in missing.headers
+        for path in ("/v1/nothing", "/nothing-here"):
+            error = (await house.get(path)).json()["error"]
+            assert (error["type"], error["code"]) == ("invalid_request_error", "not_found")
+            assert error["message"]

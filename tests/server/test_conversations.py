@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from realtime.conductor import INBOX_LIMIT
+from realtime.conductor.conductor import INBOX_LIMIT
 from realtime.server.conversations import Conversations, ServerFull
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, fake_engines, quiet, settle, voice

@@ -7,42 +7,36 @@ import base64
 import json
 import socket
 import threading
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from realtime.engines.base import AnswerPart, Finish, Prompt, Token
 from realtime.engines.ensemble import Engines
 from realtime.server.websocket import MAX_MESSAGE_BYTES
 from tests.fakes import FakeChat, FakeSynthesizer, fake_engines
-from tests.server.house import PATIENCE_S, QUESTION, House, free_port, in_base64, until
+from tests.protocol.beta_contract import check_beta_event
+from tests.protocol.contract import check_event
+from tests.server.house import PATIENCE_S, QUESTION, House, free_port, in_base64, refusal, until
 
 pytestmark = pytest.mark.usefixtures("server_logs")
 
 MIB = 1024 * 1024
 
+BETA: dict[str, Any] = {"additional_headers": {"OpenAI-Beta": "realtime=v1"}}
+
 
 def engines(chat: FakeChat | None = None) -> Engines:
     """Scripted ones whose voice is quick: here time is real."""
     return fake_engines(chat=chat, synthesizer=FakeSynthesizer(ms_per_letter=5))
-
-
-async def refusal(house: House, query: str = "", **options: object) -> tuple[int, dict[str, str]]:
-    """Status and error with which the server will not let somebody in."""
-    with pytest.raises(InvalidStatus) as refused:
-        async with connect(house.door + query, proxy=None, **options):  # type: ignore[arg-type]
-            pass
-    response = refused.value.response
-    assert response.headers["content-type"] == "application/json"
-    error: dict[str, str] = json.loads(response.body or b"")["error"]
-    assert error["message"]
-    return response.status_code, error
 
 
 # --- who may come in ---------------------------------------------------------------------------------------------
@@ -107,6 +101,34 @@ async def test_a_wrong_key_is_refused_and_says_so() -> None:
             assert (status, error["type"], error["code"]) == (401, "invalid_request_error", "invalid_api_key")
         async with house.call(additional_headers={"Authorization": "Bearer secret"}) as caller:
             assert await caller.asks()
+
+
+async def test_a_page_from_elsewhere_is_not_let_in() -> None:
+    """Nobody has sent it; the server's own page is, and whatever the operator lets in."""
+    async with House(allowed_origins=("https://app.example",)) as house:
+        status, error = await refusal(house, origin="https://elsewhere.example")
+        assert (status, error["code"]) == (403, "origin_not_allowed")
+        for origin in (house.url, "https://app.example"):
+            async with house.call(origin=origin) as caller:
+                assert await caller.asks()
+
+
+async def test_a_client_may_ask_for_transcription_alone() -> None:
+    """Other intents are refused."""
+    async with House() as house:
+        async with house.call("?intent=transcription") as caller:
+            assert caller.events[0]["session"]["type"] == "transcription"
+        status, error = await refusal(house, "?intent=opera")
+        assert (status, error["param"]) == (400, "intent")
+
+
+async def test_conversations_begin_at_one_door() -> None:
+    """Whoever knocks elsewhere is told where."""
+    async with House() as house:
+        for path in ("/nowhere", "/calls/"):
+            status, error = await refusal(house, path)
+            assert (status, error["code"]) == (404, "not_found")
+            assert "/v1/realtime" in error["message"]
 
 
 async def test_there_are_no_calls_to_join() -> None:
@@ -295,3 +317,79 @@ async def test_a_bug_ends_one_conversation_and_is_logged_whole(caplog: pytest.Lo
         assert await other.asks()
     (record,) = [record for record in caplog.records if "broke off" in record.getMessage()]
     assert record.levelname == "ERROR"
+
+
+async def test_a_session_ends_when_its_time_is_up() -> None:
+    """With 1001 and the reason; the client was told when, as it began, and its place is free again."""
+    before_s = time.time()
+    async with House(conversation={"max_session_s": 0.2}) as house, house.call() as caller:
+        expires_at = caller.events[0]["session"]["expires_at"]
+        assert before_s - 1 < expires_at < time.time() + 1
+        assert await caller.is_closed() == 1001
+        assert caller.line.close_reason == "session_expired"
+        await house.holds(0)
+
+
+# --- which dialect is spoken -------------------------------------------------------------------------------------
+
+
+Check = Callable[[str], dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("options", "check"),
+    [
+        ({}, check_event),
+        ({"additional_headers": {"OpenAI-Beta": "assistants=v2"}}, check_event),
+        ({"subprotocols": ["realtime"]}, check_event),
+        (BETA, check_beta_event),
+        ({"subprotocols": ["realtime", "openai-beta.realtime-v1"]}, check_beta_event),
+        ({"subprotocols": ["openai-beta.realtime-v1"]}, check_beta_event),
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?intent=transcription"])
+async def test_a_client_is_greeted_in_the_dialect_it_asks_for(
+    options: dict[str, Any], check: Check, query: str
+) -> None:
+    """By header or by subprotocol; no word of the one means the same in the other."""
+    async with House() as house, connect(house.door + query, proxy=None, **options) as line:
+        async with asyncio.timeout(PATIENCE_S):
+            created = check(str(await line.recv()))
+        assert created["event_id"].startswith("event_")
+        assert created["session"]["id"].startswith("sess_")
+        assert created["type"] == ("transcription_" if query and check is check_beta_event else "") + "session.created"
+        assert line.subprotocol == next(iter(options.get("subprotocols", [])), None)
+
+
+async def test_both_dialects_are_spoken_at_once() -> None:
+    """Each client is told everything in its own words, and understood in them."""
+    async with (
+        House() as house,
+        house.call() as ga,
+        AsyncOpenAI(api_key="any-key", websocket_base_url=house.door.removesuffix("/realtime")) as client,
+        client.beta.realtime.connect(model="gpt-4o-realtime-preview") as beta,
+    ):
+        await beta.session.update(session={"modalities": ["text"]})
+        await beta.response.create()
+        kinds = []
+        async with asyncio.timeout(PATIENCE_S):
+            while "response.done" not in kinds:
+                kinds.append((await beta.recv()).type)
+        assert "response.text.delta" in kinds
+        assert "response.output_text.delta" not in kinds
+        assert await ga.asks()
+
+
+async def test_what_is_no_event_of_the_beta_is_answered_with_an_error() -> None:
+    """And the conversation goes on."""
+    async with House() as house, connect(house.door, proxy=None, **BETA) as line, asyncio.timeout(PATIENCE_S):
+        for said in ("{", '{"type": "make.coffee", "event_id": "mine"}', b"{}"):
+            await line.send(said)
+            told = json.loads(await line.recv())
+            while told["type"] != "error":
+                told = json.loads(await line.recv())
+            assert told["error"]["type"] == "invalid_request_error"
+        await line.send('{"type": "response.create"}')
+        while told["type"] != "response.done":
+            told = json.loads(await line.recv())
+        assert told["response"]["status"] == "completed"

@@ -1,0 +1,23 @@
+"""What the engines and the operator allow a session to ask for."""
+
+from __future__ import annotations
+
+from realtime.engines.ensemble import Engines
+from realtime.protocol.offer import Offer, StoredPrompt
+from realtime.settings import ConversationSettings
+
+
+def make_offer(engines: Engines, settings: ConversationSettings, *, mcp: bool, expires_at: int | None = None) -> Offer:
+    """The offer to a session that begins now. `mcp`: whether the tools of MCP servers can be called."""
+    return Offer(
+        voices=frozenset(engines.synthesizer.voices),
+        languages=engines.transcriber.languages,
+        abilities=engines.chat.abilities,
+        mcp=mcp,
+        prompts={
+            name: StoredPrompt(instructions=prompt.instructions, version=prompt.version)
+            for name, prompt in settings.prompts.items()
+        },
+        max_buffer_ms=settings.max_turn_ms,
+        expires_at=expires_at,
+    )

@@ -1,0 +1,136 @@
+"""The user's speech into words, item by item."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import structlog
+
+from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
+from realtime.codecs.resample import resample
+from realtime.conductor.errands import Errands, account_for
+from realtime.engines.base import Listening, Segment, Transcriber
+from realtime.pipeline.clock import Clock
+from realtime.pipeline.draft import DELAYS, Draft
+from realtime.protocol import reports
+from realtime.protocol.config import LOGPROBS, SessionConfig
+
+log = structlog.get_logger(__name__)
+
+
+class Transcriptions:
+    """Starts transcriptions, and stops those that nobody waits for any more."""
+
+    def __init__(self, transcriber: Transcriber, errands: Errands, clock: Clock) -> None:
+        self._transcriber = transcriber
+        self._errands = errands
+        self._clock = clock
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._draft: Draft | None = None
+        """The turn in progress, where its words are told while it is spoken."""
+        self._followed_id = ""
+
+    def start(self, item_id: str, sound: Audio, config: SessionConfig) -> None:
+        """Put the sound of an item into words; of one that was followed, the rest of it."""
+        if self._draft and self._followed_id == item_id:
+            self._draft.end(sound.pcm)
+            self._draft = None
+            return
+        listening = hints(config)
+        self._running[item_id] = self._errands.start(
+            self._tell(item_id, self._segments(sound, listening), lambda: sound.duration_ms / 1000)
+        )
+
+    async def stop(self, item_id: str) -> None:
+        """Nobody wants the words of an item any more."""
+        await self._errands.stop(self._running.pop(item_id, None))
+
+    def is_over(self, item_id: str) -> None:
+        """The last report of an item has come."""
+        del self._running[item_id]
+
+    # --- while the user still speaks -----------------------------------------------------------------------------
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the turn in progress is put into words while it comes."""
+        return self._draft is not None
+
+    def follow(self, item_id: str, config: SessionConfig) -> None:
+        """From now on, put the turn in progress into words while it comes."""
+        if self._transcriber.rate_hz != SPEECH_RATE_HZ:
+            return  # it hears the turn when it is over, at its own rate
+        wanted = config.audio.input.transcription
+        delay = DELAYS[(wanted.delay if wanted else None) or "medium"]
+        draft = self._draft = Draft(self._transcriber, hints(config), delay)
+        self._followed_id = item_id
+        self._running[item_id] = self._errands.start(self._tell(item_id, draft.segments(), lambda: draft.heard_s))
+
+    def hear(self, pcm: Pcm) -> None:
+        """More of the turn that is followed, at the transcriber's rate."""
+        if self._draft and len(pcm):
+            self._draft.hear(pcm)
+
+    async def drop(self) -> None:
+        """The turn that is followed will not become an item."""
+        if self._draft:
+            self._draft = None
+            await self.stop(self._followed_id)
+
+    # --- the work ------------------------------------------------------------------------------------------------
+
+    async def _tell(self, item_id: str, words: AsyncGenerator[Segment, None], duration_s: Callable[[], float]) -> None:
+        began_s = self._clock.now_s()
+        heard: list[reports.Heard] = []
+        language: str | None = None
+        try:
+            async with aclosing(words) as segments:
+                async for segment in segments:
+                    heard.append(_heard(item_id, segment, first=not heard))
+                    language = segment.language
+                    await self._errands.report(heard[-1])
+        except Exception as failure:
+            code, message = account_for(failure, "transcription")
+            await self._errands.report(reports.NotHeard(item_id=item_id, code=code, message=message))
+            return
+        took_ms = round((self._clock.now_s() - began_s) * 1000)
+        log.info("transcribed", item=item_id, speech_s=round(duration_s(), 2), took_ms=took_ms)
+        await self._errands.report(
+            reports.HeardAll(
+                item_id=item_id,
+                text="".join(part.text for part in heard),
+                speech_seconds=duration_s(),
+                words=tuple(word for part in heard for word in part.words),
+                language=language,
+            )
+        )
+
+    async def _segments(self, sound: Audio, listening: Listening) -> AsyncGenerator[Segment, None]:
+        if sound.rate_hz != self._transcriber.rate_hz:
+            sound = await asyncio.to_thread(resample, sound, self._transcriber.rate_hz)
+        async with aclosing(self._transcriber.transcribe(sound.pcm, listening)) as segments:
+            async for segment in segments:
+                yield segment
+
+
+def hints(config: SessionConfig) -> Listening:
+    """What the session tells the transcriber beforehand."""
+    wanted = config.audio.input.transcription
+    words = LOGPROBS in (config.include or ())
+    if wanted is None:
+        return Listening(words=words)
+    return Listening(
+        language=wanted.language.lower().partition("-")[0] if wanted.language else None,
+        languages=tuple(language.lower().partition("-")[0] for language in wanted.languages or ()),
+        prompt=wanted.prompt or "",
+        keywords=wanted.keywords or (),
+        words=words,
+    )
+
+
+def _heard(item_id: str, segment: Segment, first: bool) -> reports.Heard:
+    text = segment.text.strip() if first else segment.text.rstrip()
+    words = tuple(reports.HeardWord(word.text, word.log_probability) for word in segment.words)
+    return reports.Heard(item_id=item_id, text=text, words=words)

@@ -1,0 +1,298 @@
+"""Words while the user still speaks: given once, never taken back, and together a good transcript."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from realtime.audio import SPEECH_RATE_HZ, Pcm, ms_to_samples, silence
+from realtime.bench.questions import load_questions
+from realtime.codecs.resample import resample
+from realtime.engines.base import Listening, Segment, Transcriber, Urgency, Word
+from realtime.engines.faster_whisper import open_faster_whisper
+from realtime.engines.registry import Workshop
+from realtime.engines.scheduler import Scheduler
+from realtime.errors import EngineBusy, EngineFailed
+from realtime.models.store import ModelStore
+from realtime.pipeline.draft import DELAYS, LONGEST_S, Delay, Draft
+from tests.end_to_end.wer import word_error_rate
+from tests.fakes import settle
+
+WORD_S = 0.4
+EVERY_SECOND = Delay(1000, 2)
+
+
+def turn(seconds: float) -> Pcm:
+    """Sound whose samples say when they were said."""
+    return np.arange(ms_to_samples(seconds * 1000, SPEECH_RATE_HZ)).astype(np.float32) / np.float32(SPEECH_RATE_HZ)
+
+
+@dataclass
+class Ears:
+    """Hear one word each 0.4 s of `turn`; the last one of a window, if half of it is missing, is misheard."""
+
+    text: list[str]
+    fickle: bool = False
+    """Whether no two hearings agree on any word."""
+    fails: dict[int, Exception] = field(default_factory=dict)
+    """What the hearing of this number raises."""
+    gate: asyncio.Event | None = None
+    """When given, no partial hearing ends before it is set."""
+    windows_s: list[float] = field(default_factory=list)
+    asked: list[Listening] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+    rate_hz: int = SPEECH_RATE_HZ
+    model: str = "ears"
+    languages: frozenset[str] = frozenset({"en"})
+
+    async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+        self.windows_s.append(len(speech) / SPEECH_RATE_HZ)
+        self.asked.append(listening)
+        number = len(self.asked)
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            await asyncio.sleep(0)
+            if self.gate and listening.urgency is Urgency.PARTIAL:
+                await self.gate.wait()
+            if number in self.fails:
+                raise self.fails[number]
+        finally:
+            self.running -= 1
+        words = tuple(self._words(float(speech[0]), float(speech[-1]), number)) if len(speech) else ()
+        if words:
+            text = "".join(word.text for word in words)
+            yield Segment(text=text, start_s=0, end_s=9, log_probability=-0.1, words=words, language="en")
+
+    def _words(self, start_s: float, end_s: float, number: int) -> list[Word]:
+        first, last = round(start_s / WORD_S), min(len(self.text), round(end_s / WORD_S))
+        words = [f"{number}{word}" if self.fickle else word for word in self.text[first:last]]
+        if last < len(self.text) and end_s < last * WORD_S and words:
+            words[-1] = "eh"
+        return [
+            Word(
+                text=f" {word}",
+                start_s=(first + index) * WORD_S - start_s,
+                end_s=(first + index + 1) * WORD_S - start_s,
+                log_probability=-0.1,
+            )
+            for index, word in enumerate(words)
+        ]
+
+    async def close(self) -> None:
+        return
+
+
+def sentences(words: int) -> list[str]:
+    """Words, every seventh of which ends a sentence."""
+    return [f"word{index}" + ("." if index % 7 == 6 else "") for index in range(words)]
+
+
+@dataclass
+class Speaker:
+    """Speaks into a draft and notes when which text came."""
+
+    ears: Transcriber
+    delay: Delay = EVERY_SECOND
+    hints: Listening = field(default_factory=Listening)
+    given: list[tuple[float, Segment]] = field(default_factory=list)
+    said_s: float = 0.0
+
+    async def say(self, sound: Pcm, step_ms: int = 100) -> None:
+        """All of `sound`, and the end of the turn; each hearing ends before more is said."""
+        self.draft = Draft(self.ears, self.hints, self.delay)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            step = ms_to_samples(step_ms, SPEECH_RATE_HZ)
+            for start in range(0, len(sound) - step, step):
+                self.draft.hear(sound[start : start + step])
+                self.said_s = (start + step) / SPEECH_RATE_HZ
+                await settle(12)
+            self.said_s = len(sound) / SPEECH_RATE_HZ
+            self.draft.end(sound)
+
+    async def _listen(self) -> None:
+        async with aclosing(self.draft.segments()) as segments:
+            async for segment in segments:
+                self.given.append((self.said_s, segment))
+
+    @property
+    def text(self) -> str:
+        """All that was given."""
+        return "".join(segment.text for _, segment in self.given)
+
+
+async def test_words_come_while_the_user_speaks_and_all_of_them_once() -> None:
+    """At most two periods and the unsettled half second after they were said, and as they are in the end."""
+    text = sentences(20)
+    ears = Ears(text)
+    speaker = Speaker(ears)
+    await speaker.say(turn(8.0))
+    assert speaker.text == "".join(f" {word}" for word in text)
+    assert len(speaker.given) >= 6
+    for said_s, segment in speaker.given[:-1]:
+        assert 0.5 <= said_s - segment.end_s <= 2.5 + WORD_S
+    assert [asked.urgency for asked in ears.asked] == [Urgency.PARTIAL] * (len(ears.asked) - 1) + [Urgency.FINAL]
+
+
+async def test_what_two_hearings_do_not_agree_on_waits_for_the_end() -> None:
+    """Then the last hearing decides."""
+    ears = Ears(sentences(15), fickle=True)
+    speaker = Speaker(ears)
+    await speaker.say(turn(6.0))
+    [(said_s, segment)] = speaker.given
+    assert said_s == 6.0
+    assert segment.text == "".join(f" {len(ears.asked)}{word}" for word in sentences(15))
+
+
+async def test_a_turn_shorter_than_a_period_is_heard_once() -> None:
+    """At full quality, with the hints as they are."""
+    ears = Ears(["Yes."])
+    hints = Listening(language="en", prompt="Yes or no?", keywords=("no",))
+    speaker = Speaker(ears, hints=hints)
+    await speaker.say(turn(0.7))
+    assert speaker.text == " Yes."
+    [asked] = ears.asked
+    assert (asked.urgency, asked.language, asked.prompt) == (Urgency.FINAL, "en", "Yes or no?")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_words_are_given_only_to_who_wants_them(wanted: bool) -> None:
+    """The draft itself always needs them."""
+    ears = Ears(sentences(10))
+    speaker = Speaker(ears, hints=Listening(words=wanted))
+    await speaker.say(turn(4.0))
+    for _, segment in speaker.given:
+        assert "".join(word.text for word in segment.words) == (segment.text if wanted else "")
+        assert segment.language == "en"
+    assert all(asked.words for asked in ears.asked)
+
+
+@pytest.mark.parametrize("text", [sentences(450), [f"word{index}" for index in range(450)]], ids=["ends", "no ends"])
+async def test_minutes_cost_no_more_a_second_than_seconds(text: list[str]) -> None:
+    """What is certain is not heard again, whether or not sentences end; the transcriber is told what it was."""
+    ears = Ears(text)
+    speaker = Speaker(ears)
+    await speaker.say(turn(180.0), step_ms=500)
+    assert speaker.text == "".join(f" {word}" for word in text)
+    assert max(ears.windows_s) < 14
+    assert "word42" in ears.asked[-1].prompt
+    assert len(ears.asked[-1].prompt) <= 200
+
+
+@pytest.mark.parametrize("ears", [Ears(sentences(450), fickle=True), Ears([])], ids=["fickle", "nothing"])
+async def test_sound_that_makes_no_sense_is_not_heard_for_ever(ears: Ears) -> None:
+    """Music, a language the model does not know, a minute of silence."""
+    speaker = Speaker(ears)
+    await speaker.say(turn(60.0), step_ms=500)
+    assert max(ears.windows_s) <= LONGEST_S + 2
+
+
+async def test_hearings_never_run_at_once_and_late_ones_are_skipped() -> None:
+    """One that takes three periods is followed by one of all that came meanwhile."""
+    gate = asyncio.Event()
+    ears = Ears(sentences(30), gate=gate)
+    draft = Draft(ears, Listening(), EVERY_SECOND)
+    sound = turn(12.0)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        for second in range(4):
+            draft.hear(sound[second * SPEECH_RATE_HZ : (second + 1) * SPEECH_RATE_HZ])
+            await settle()
+        assert ears.windows_s == [1.0]
+        gate.set()
+        await settle()
+        assert ears.windows_s == [1.0, 4.0]
+        draft.end(sound)
+    assert ears.windows_s == [1.0, 4.0, 12.0]
+    assert ears.most_running == 1
+    assert listening.result() == "".join(f" {word}" for word in sentences(30))
+
+
+async def test_the_end_does_not_wait_for_a_hearing_of_less() -> None:
+    """It is given up."""
+    ears = Ears(sentences(5), gate=asyncio.Event())
+    draft = Draft(ears, Listening(), EVERY_SECOND)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        draft.hear(turn(1.5))
+        await settle()
+        assert ears.running == 1
+        draft.end(turn(2.0))
+    assert listening.result() == "".join(f" {word}" for word in sentences(5))
+
+
+@pytest.mark.parametrize("failure", [EngineFailed("a cough"), EngineBusy("too much to do")])
+async def test_a_hearing_that_fails_on_the_way_is_left_out(failure: Exception) -> None:
+    """There will be another."""
+    speaker = Speaker(Ears(sentences(15), fails={2: failure, 4: failure}))
+    await speaker.say(turn(6.0))
+    assert speaker.text == "".join(f" {word}" for word in sentences(15))
+
+
+async def test_the_last_one_tells_what_is_wrong() -> None:
+    """It is what counts."""
+    draft = Draft(Ears(["Yes."], fails={1: EngineFailed("deaf")}), Listening())
+    draft.end(turn(0.5))
+    with pytest.raises(EngineFailed, match="deaf"):
+        await _collect(draft)
+
+
+async def test_cancelling_stops_the_hearing_that_runs() -> None:
+    """Nothing is left behind."""
+    ears = Ears(sentences(5), gate=asyncio.Event())
+    draft = Draft(ears, Listening(), EVERY_SECOND)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        draft.hear(turn(1.5))
+        await settle()
+        assert ears.running == 1
+        listening.cancel()
+    assert ears.running == 0
+
+
+def test_a_longer_delay_is_longer() -> None:
+    """In the order of their names."""
+    waits = [delay.period_ms * delay.hearings for delay in DELAYS.values()]
+    assert list(DELAYS) == ["minimal", "low", "medium", "high", "xhigh"]
+    assert waits == sorted(set(waits))
+
+
+@pytest.mark.model
+async def test_a_minute_of_questions_is_written_down_while_it_is_asked(model_store: ModelStore) -> None:
+    """On Whisper: nearly all of it before the end, and as well as when it is heard at once."""
+    scheduler = Scheduler(1)
+    workshop = Workshop(model_path=model_store.path, scheduler=scheduler, threads=1)
+    whisper = open_faster_whisper(workshop)
+    questions = load_questions()
+    parts = [part for each in questions for part in (resample(each.audio, SPEECH_RATE_HZ).pcm, silence(300, 16_000))]
+    sound, truth = np.concatenate(parts), " ".join(each.text for each in questions)
+    draft = Draft(whisper, Listening(), DELAYS["medium"])
+    given: list[str] = []
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft, given))
+        for start in range(0, len(sound) - SPEECH_RATE_HZ, SPEECH_RATE_HZ):
+            draft.hear(sound[start : start + SPEECH_RATE_HZ])
+            await settle(10)
+            await scheduler.run(lambda: None, Urgency.PARTIAL)  # comes after the hearing that has begun
+        early = "".join(given)
+        draft.end(sound)
+    assert len(early) > 0.75 * len(truth)
+    assert listening.result().startswith(early)
+    at_once = "".join([segment.text async for segment in whisper.transcribe(sound, Listening())])
+    assert word_error_rate(listening.result(), truth) <= word_error_rate(at_once, truth) + 0.05
+    await asyncio.to_thread(scheduler.close)
+
+
+async def _collect(draft: Draft, given: list[str] | None = None) -> str:
+    texts = given if given is not None else []
+    async with aclosing(draft.segments()) as segments:
+        async for segment in segments:
+            texts.append(segment.text)
+    return "".join(texts)

@@ -1,0 +1,107 @@
+"""What a witness knows of the user's side: who speaks, which item was announced, and whether silence counts."""
+
+from __future__ import annotations
+
+from realtime.protocol import server_events as said
+from realtime.protocol.config import AudioFormat, PcmFormat, ServerVad
+
+
+class Ears:
+    """The turn that is going on, and the silence after an answer."""
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self.announced: str | None = None
+        """The id that was given to the item that is still to come."""
+        self.following: str | None = None
+        """The item whose words are told while its audio comes."""
+        self.awaiting = False
+        """Whether silence will be reported."""
+        self.wants_words_early = False
+        self._detecting = False
+        self._timeout_ms: int | None = None
+        self._awaited_ms: int | None = None
+
+    def tuned(self, session: said.AnySessionObject) -> None:
+        """The client has been shown how it is listened to."""
+        heard, transcribes = session.audio.input, session.type == "transcription"
+        wanted = heard.transcription
+        self.wants_words_early = wanted is not None and (transcribes or wanted.delay is not None)
+        self._detecting = heard.turn_detection is not None
+        self.speaking = self.speaking and self._detecting
+        may_time_out = isinstance(heard.turn_detection, ServerVad) and not transcribes
+        self._timeout_ms = heard.turn_detection.idle_timeout_ms if may_time_out else None  # type: ignore[union-attr]
+
+    def hear_speech(self, item_id: str) -> None:
+        assert self._detecting
+        assert not self.speaking, "speech started twice"
+        assert self.announced in (None, item_id)
+        self.speaking, self.announced = True, item_id
+
+    def hear_end(self, item_id: str) -> None:
+        assert self.speaking, "speech stopped that had not started"
+        assert item_id == self.announced
+        self.speaking = False
+
+    def commit(self, item_id: str) -> None:
+        assert not self.speaking, "committed before speech stopped"
+        assert self.announced in (None, item_id), "not the item that was announced"
+        self.announced = self.following = None
+
+    def clear(self) -> None:
+        self.speaking, self.announced, self.following = False, None, None
+
+    def follow(self, item_id: str) -> None:
+        assert self.wants_words_early, "nobody wants words while they are spoken"
+        assert self.following is None, "two items are followed"
+        assert self.announced in (None, item_id)
+        self.announced = self.following = item_id
+
+    def time_out(self, item_id: str) -> None:
+        assert self.awaiting, "nobody had waited"
+        assert not self.speaking
+        assert self.announced in (None, item_id)
+        self.awaiting, self.announced = False, item_id
+
+    def await_speech(self, within_ms: int) -> None:
+        assert not self.awaiting, "silence is awaited twice"
+        assert not self.speaking
+        assert within_ms == self._timeout_ms
+        self.awaiting, self._awaited_ms = True, within_ms
+
+    def stop_awaiting(self) -> None:
+        assert self.awaiting, "nobody waits"
+        self.awaiting = False
+
+    def judge_silence(self, answered: bool, may_wait: bool) -> None:
+        """After a step, in which an answer has ended if `answered`."""
+        may_wait = may_wait and not self.speaking
+        assert may_wait or not self.awaiting, "silence is awaited while there is none"
+        assert not self.awaiting or self._awaited_ms == self._timeout_ms
+        if answered and may_wait and self._timeout_ms:
+            assert self.awaiting, "nobody waits after an answer"
+
+
+class Received:
+    """The audio of a session, counted anew: whole samples only, each format at its own rate."""
+
+    def __init__(self) -> None:
+        self._samples_24k = 0
+        self._odd = 0
+        self._format: AudioFormat | None = None
+
+    @property
+    def whole_ms(self) -> int:
+        return self._samples_24k // 24
+
+    def tune(self, audio_format: AudioFormat) -> None:
+        if audio_format != self._format:
+            self._format, self._odd = audio_format, 0
+
+    def add(self, audio: bytes) -> None:
+        assert self._format is not None
+        size = self._odd + len(audio)
+        if isinstance(self._format, PcmFormat):
+            self._samples_24k, self._odd = self._samples_24k + size // 2, size % 2
+        else:
+            self._samples_24k += size * 3
