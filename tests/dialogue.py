@@ -63,6 +63,7 @@ class Dialogue:
         """Set it, and what is sent to the client fails."""
         self._ending: Ending | None = None
         chosen = ConversationSettings(**settings)
+        self._session_type = session_type
         self.conductor = Conductor(
             engines or fake_engines(),
             chosen,
@@ -130,7 +131,7 @@ class Dialogue:
 
     async def tunes(self, **audio_input: Any) -> None:
         """Change how one is listened to."""
-        await self.asks("session.update", session={"type": "realtime", "audio": {"input": audio_input}})
+        await self.asks("session.update", session={"type": self._session_type, "audio": {"input": audio_input}})
 
     async def goes_on(self, seconds: float = 0) -> None:
         """Let time pass."""
@@ -138,11 +139,11 @@ class Dialogue:
         if seconds:
             await self.clock.advance(seconds)
 
-    async def until(self, type_: str) -> dict[str, Any]:
-        """The first event of that type, once a thread that was not on our clock has brought it."""
+    async def until(self, type_: str, count: int = 1) -> dict[str, Any]:
+        """The event of that type with that number, once a thread that was not on our clock has brought it."""
         async with asyncio.timeout(10), self._news:
-            await self._news.wait_for(lambda: self.all(type_))
-        return self.all(type_)[0]
+            await self._news.wait_for(lambda: len(self.all(type_)) >= count)
+        return self.all(type_)[count - 1]
 
     async def is_cancelled(self) -> None:
         """The server does not want the conversation any more."""

@@ -11,6 +11,7 @@ def make_offer(engines: Engines, settings: ConversationSettings, *, mcp: bool, e
     """The offer to a session that begins now. `mcp`: whether the tools of MCP servers can be called."""
     return Offer(
         voices=frozenset(engines.synthesizer.voices),
+        default_model=settings.model,
         languages=engines.transcriber.languages,
         abilities=engines.chat.abilities,
         mcp=mcp,

@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import structs
 
 from realtime.engines.base import Finish, FinishReason, Message, Prompt, Read, Token, Tool, ToolCall, ToolCallPart
 from realtime.errors import EngineFailed
@@ -123,10 +124,17 @@ class _Progress(Frozen):
     cache: int = 0
 
 
+class _Timings(Frozen):
+    """llama.cpp's report on the writing so far."""
+
+    predicted_n: int = 0
+
+
 class _Chunk(Frozen):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     prompt_progress: _Progress | None = None
+    timings: _Timings | None = None
 
 
 class _Called:
@@ -140,10 +148,14 @@ class _Called:
 class Reading:
     """One streamed answer, chunk by chunk.
 
-    Thoughts (`reasoning_content`) are left out: they are not meant to be said.
+    Thoughts (`reasoning_content`) are left out: they are not meant to be said. With `one_call`, what comes after the
+    first call is left out too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_call: bool = False) -> None:
+        self._one_call = one_call
+        self.complete = False
+        """Whether the one call is there, and more is being written: the writing can be stopped."""
         self._reason: FinishReason | None = None
         self._usage = _Usage()
         self._calls: dict[int, _Called] = {}
@@ -155,7 +167,7 @@ class Reading:
             read = msgspec.convert(chunk, _Chunk)
         except msgspec.ValidationError as problem:
             raise EngineFailed("the language model sent a piece of an answer that cannot be read") from problem
-        self._usage = read.usage or self._usage
+        self._count(read)
         if (progress := read.prompt_progress) and progress.processed >= progress.total and not self._read:
             self._read = True
             yield Read(prompt_tokens=progress.total, cached_tokens=progress.cache)
@@ -167,7 +179,19 @@ class Reading:
             if choice.delta.content:
                 yield Token(choice.delta.content)
             for call in choice.delta.tool_calls or ():
+                if self._one_call and self._calls and (call.index or 0) > 0:
+                    self.complete, self._reason = True, "tool_calls"
+                    return
                 yield self._part(call)
+
+    def _count(self, read: _Chunk) -> None:
+        """Usage comes with the end; llama.cpp's reports stand in for it where an answer is stopped before."""
+        if progress := read.prompt_progress:
+            details = _PromptDetails(cached_tokens=progress.cache)
+            self._usage = _Usage(prompt_tokens=progress.total, prompt_tokens_details=details)
+        if read.timings:
+            self._usage = structs.replace(self._usage, completion_tokens=read.timings.predicted_n)
+        self._usage = read.usage or self._usage
 
     def _part(self, call: _Call) -> ToolCallPart:
         name, call_id = call.function.name or None, call.id or None

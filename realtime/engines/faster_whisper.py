@@ -2,9 +2,9 @@
 
 Whisper was trained on half a minute, and to encode that, of which most is padding, would take most of the time of a
 turn: 560 ms of 770 with tiny.en, int8, one thread. Through a window of what was said and 2 s more, 10 s at least, it
-takes 73 ms, and as few words are wrong; through one of 8 s it begins to repeat itself. `bench/transcription.py` measures
-both, docs/benchmarks.md has the table. A beam of 5 makes half the errors of a beam of 1 for a third more time, and a
-second thread won nothing worth having.
+takes 73 ms, and as few words are wrong; through one of 8 s it begins to repeat itself. `bench/transcription.py`
+measures both, docs/benchmarks.md has the table. A beam of 5 makes half the errors of a beam of 1 for a third more time,
+and a second thread won nothing worth having.
 """
 
 from __future__ import annotations
@@ -62,9 +62,6 @@ SURE_LOG_PROBABILITY = -0.6
 REPETITIVE = 2.4
 """Through the short window; what is less sure or more repetitive is heard again through the full one."""
 
-import os
-
-PARTIAL_BEAM = int(os.environ.get("PB", "1"))
 PARTIAL_BEAM = 2
 """Drafts of five clips and of a turn of a minute had 1.7 % of their words wrong with it, 1.3 % with a beam of 5, and
 6.3 % with one of 1, which was no faster."""

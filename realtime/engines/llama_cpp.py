@@ -63,12 +63,14 @@ class LlamaCpp:
         prompt = choose_tools(prompt, self._options)
         check_schemas(prompt.tools)
         chunks: Handoff[Json] = Handoff(limit=4 * self._options.context_tokens)
-        reading = Reading()
+        reading = Reading(one_call=not prompt.parallel_tool_calls)
         await self._writers.start(partial(self._write, prompt, chunks), prompt.urgency)
         async with aclosing(chunks.items()) as arriving:
             async for chunk in arriving:
                 for part in reading.parts(chunk):
                     yield part
+                if reading.complete:
+                    break
         for last in reading.end():
             if isinstance(last, Finish) and last.reason == "tool_calls":
                 check_calls(prompt.tools, reading.calls)

@@ -18,8 +18,10 @@ def choose_tools(prompt: Prompt, options: LlamaCppOptions) -> Prompt:
     """`prompt` with the tools that may be called, and no choice but `auto`, `none` and `required`.
 
     llama.cpp takes no function's name for a choice: with one tool, to require one is the same. A model that has to be
-    shown calls would make the same call over and over; after a result it answers in words.
+    shown calls would make the same call over and over: it makes one, and after a result it answers in words.
     """
+    if options.tool_exchanges():
+        prompt = replace(prompt, parallel_tool_calls=False)
     choice = prompt.tool_choice
     if choice == "auto" and prompt.messages[-1].role == "tool" and options.tool_exchanges():
         return replace(prompt, tool_choice="none")
@@ -62,6 +64,7 @@ def body(prompt: Prompt, slot: int, options: LlamaCppOptions) -> Json:
         "stream_options": {"include_usage": True},
         # A report after each step, also inside the prompt, is a chance to stop it.
         "return_progress": True,
+        "timings_per_token": True,
     }
     limits = {"max_tokens": answer_limit(prompt, options), "parallel_tool_calls": prompt.parallel_tool_calls}
     return {**sampling, **streaming, **limits, **silenced, **request(prompt), "id_slot": slot}

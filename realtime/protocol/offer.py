@@ -45,6 +45,8 @@ class Offer:
     """What a session may ask for."""
 
     voices: frozenset[str]
+    default_model: str | None = None
+    """What the model of a session is called until its client has named one."""
     languages: frozenset[str] = frozenset({"en"})
     """ISO-639-1 codes of what the transcriber understands."""
     abilities: frozenset[str] = frozenset()

@@ -205,7 +205,7 @@ class Session:
         return [effects.TuneInput(after.audio.input), told, *trace, *listing]
 
     def _check_change(self, before: SessionConfig, after: SessionConfig) -> None:
-        if after.model != before.model:
+        if after.model != before.model != self._offer.default_model:
             raise InvalidRequest("A session's model cannot be changed.", param="session.model")
         begun = self._conversation.items or self._turn.received_ms or self._responses.busy
         if after.type != before.type and begun:

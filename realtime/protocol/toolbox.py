@@ -69,19 +69,22 @@ def fill_toolbox(tools: Iterable[ToolConfig], choice: ToolChoice, listed: Listed
 
 
 def _offer(tools: Iterable[ToolConfig], listed: Listed) -> Iterator[OfferedTool]:
-    """Each under a name of its own: of two alike, the second has its server's label before it."""
-    taken: set[str] = set()
-    for tool in tools:
-        for offered in _function(tool) if isinstance(tool, FunctionTool) else _remote(tool, listed(tool)):
-            if offered.name in taken:
-                offered = replace(offered, name=f"{getattr(tool, 'server_label', 'function')}_{offered.name}")
-            if offered.name not in taken:
-                taken.add(offered.name)
-                yield offered
-
-
-def _function(tool: FunctionTool) -> Iterator[OfferedTool]:
-    yield OfferedTool(name=tool.name, description=tool.description or "", parameters=tool.parameters or {})
+    """Each under a name of its own. A function keeps the one its client knows; a server's tool that would be called as
+    another has its server's label before its name, and is left out where that is taken too.
+    """
+    tools = tuple(tools)
+    functions = [tool for tool in tools if isinstance(tool, FunctionTool)]
+    taken = {tool.name for tool in functions}
+    for tool in functions:
+        yield OfferedTool(name=tool.name, description=tool.description or "", parameters=tool.parameters or {})
+    for server in tools:
+        if isinstance(server, McpTool):
+            for offered in _remote(server, listed(server)):
+                label = f"{server.server_label}_" if offered.name in taken else ""
+                named = replace(offered, name=label + offered.name)
+                if named.name not in taken:
+                    taken.add(named.name)
+                    yield named
 
 
 def _remote(server: McpTool, listed: Iterable[ListedTool]) -> Iterator[OfferedTool]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,12 +12,9 @@ from pytest_audioeval.samples.registry import SampleRegistry
 from realtime.audio import Audio, silence
 from realtime.codecs.containers import read_audio
 from realtime.codecs.resample import resample
-from realtime.engines.base import Listening, Transcriber
-from realtime.engines.opening import open_engine
-from realtime.engines.scheduler import Scheduler
-from realtime.models.store import ModelStore
-from realtime.settings import Settings
+from realtime.engines.base import Transcriber
 from tests.end_to_end.caller import Caller, calling
+from tests.end_to_end.ear import transcript
 from tests.end_to_end.wer import word_error_rate
 from tests.live import LiveServer, question
 
@@ -26,21 +22,6 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
 QUESTION = "What is the capital of France?"
 TRANSCRIBED: dict[str, Any] = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
-
-
-@pytest.fixture
-async def transcriber(model_store: ModelStore) -> AsyncIterator[Transcriber]:
-    """An ear of our own, to check what the server says."""
-    scheduler = Scheduler(1)
-    engine: Transcriber = open_engine("transcriber", Settings(), model_store.path, scheduler)
-    yield engine
-    await engine.close()
-    scheduler.close()
-
-
-async def transcript(transcriber: Transcriber, audio: Audio) -> str:
-    speech = resample(audio, transcriber.rate_hz).pcm
-    return "".join([segment.text async for segment in transcriber.transcribe(speech, Listening())])
 
 
 def answered(caller: Caller, times: int = 1) -> bool:

@@ -225,7 +225,7 @@ def test_the_prompt_is_read_once_when_all_of_it_has_been() -> None:
     assert read(half, whole, whole, delta(content="Hi."), delta("stop")) == [
         Read(prompt_tokens=40, cached_tokens=8),
         Token("Hi."),
-        Finish(reason="stop"),
+        Finish(reason="stop", prompt_tokens=40, cached_tokens=8),
     ]
 
 
@@ -262,3 +262,16 @@ def test_a_server_that_names_a_call_in_every_piece() -> None:
 def test_a_piece_of_a_call_that_never_began_is_a_failure() -> None:
     with pytest.raises(EngineFailed, match="had not begun"):
         read(called(index=3, function={"arguments": "{}"}))
+
+
+def test_of_several_calls_only_the_first_may_be_wanted() -> None:
+    reading = Reading(one_call=True)
+    progress = {"prompt_progress": {"total": 40, "cache": 8, "processed": 40}}
+    first = called(index=0, id="a", function={"name": "clock", "arguments": "{}"})
+    second = called(index=1, id="b", function={"name": "clock", "arguments": "{"})
+    parts = [
+        part for chunk in (progress, first, {**second, "timings": {"predicted_n": 9}}) for part in reading.parts(chunk)
+    ]
+    assert parts[1:] == [ToolCallPart(index=0, call_id="a", name="clock", arguments="{}")]
+    assert reading.complete
+    assert list(reading.end()) == [Finish(reason="tool_calls", prompt_tokens=40, cached_tokens=8, completion_tokens=9)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
 
-from realtime.engines.base import Prompt, Tool, Truncation
+from realtime.engines.base import Prompt, Tool, Truncation, Urgency
 from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
 from realtime.engines.llama_memory import remembered
 from realtime.engines.recall import Messages, part
@@ -22,10 +22,17 @@ CONTEXT = 512
 
 
 @pytest.fixture(scope="module")
-def llama(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
+def opened(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
     engine = open_llama_cpp(workshop(slots=1, context_tokens=CONTEXT, max_tokens=40))
     yield engine
     asyncio.run(engine.close())
+
+
+@pytest.fixture
+async def llama(opened: LlamaCpp) -> AsyncIterator[LlamaCpp]:
+    """The model, which has stopped writing before the event loop that it writes for ends."""
+    yield opened
+    await opened._writers.run(int, Urgency.PARTIAL)
 
 
 def facts(count: int) -> Prompt:
@@ -64,7 +71,7 @@ async def test_of_a_long_conversation_the_oldest_turns_are_left_out(llama: Llama
     assert CONTEXT - 40 - 40 < finish_of(parts).prompt_tokens < CONTEXT - 40
 
 
-def test_a_share_is_cut_to_and_stays_for_some_turns(llama: LlamaCpp) -> None:
+async def test_a_share_is_cut_to_and_stays_for_some_turns(llama: LlamaCpp) -> None:
     halves = [
         given(llama, replace(facts(count), truncation=Truncation(retention=0.5)))[0][0].text for count in range(20, 32)
     ]
@@ -73,7 +80,7 @@ def test_a_share_is_cut_to_and_stays_for_some_turns(llama: LlamaCpp) -> None:
     assert len(set(wholes)) == 12
 
 
-def test_the_client_may_give_less_room(llama: LlamaCpp) -> None:
+async def test_the_client_may_give_less_room(llama: LlamaCpp) -> None:
     short = given(llama, replace(facts(9), truncation=Truncation(max_tokens=60)))
     assert short == part(facts(9).messages)[1][-len(short) :]
     assert sum(size.whole for size in llama._counts.turns(short)) <= 60

@@ -33,6 +33,12 @@ def test_a_tool_chosen_by_name_is_the_only_one_and_required_once() -> None:
     assert (chosen.tools, chosen.tool_choice, chosen.parallel_tool_calls) == ((WEATHER,), "required", False)
 
 
+def test_a_small_model_makes_one_call_at_a_time() -> None:
+    asked = Prompt(messages=ASKED, tools=TOOLS)
+    assert not choose_tools(asked, DEFAULT).parallel_tool_calls
+    assert choose_tools(asked, LARGER).parallel_tool_calls
+
+
 @pytest.mark.parametrize(("options", "after"), [(DEFAULT, "none"), (LARGER, "auto")])
 def test_after_a_result_a_small_model_answers_in_words(options: LlamaCppOptions, after: str) -> None:
     result = (*ASKED, Message(role="tool", text="sunny", call_id="call_1"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from realtime.engines.base import Message, Tool, ToolCall, ToolCallPart
+from realtime.engines.base import Message, Tool, ToolCall, ToolCallPart, Urgency
 from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
 from realtime.engines.tool_schema import check_calls
 from realtime.errors import EngineFailed
@@ -31,10 +31,17 @@ TOOLS = (WEATHER, LIGHT)
 
 
 @pytest.fixture(scope="module")
-def llama(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
+def opened(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
     engine = open_llama_cpp(workshop(slots=1, context_tokens=1024))
     yield engine
     asyncio.run(engine.close())
+
+
+@pytest.fixture
+async def llama(opened: LlamaCpp) -> AsyncIterator[LlamaCpp]:
+    """The model, which has stopped writing before the event loop that it writes for ends."""
+    yield opened
+    await opened._writers.run(int, Urgency.PARTIAL)
 
 
 async def test_a_tool_is_called_for_what_it_does(llama: LlamaCpp) -> None:

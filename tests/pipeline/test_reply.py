@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from realtime.audio import Audio
-from realtime.engines.base import AnswerPart, Finish, Prompt, Speaking, Token, ToolCallPart
+from realtime.engines.base import Ability, AnswerPart, Finish, Prompt, Read, Speaking, Token, ToolCallPart
 from realtime.errors import EngineFailed
 from realtime.pipeline.reply import AHEAD_MS, Answer, Voice, say, write
 from realtime.pipeline.speak import Piece
@@ -26,6 +26,7 @@ class Improviser:
     given: int = 0
     closed: bool = False
     model: str = "improviser"
+    abilities: frozenset[Ability] = frozenset({"tools"})
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         try:
@@ -68,15 +69,24 @@ class Reply:
     lead_ms: float = 500
     shown: list[str] = field(default_factory=list)
     played: list[Piece] = field(default_factory=list)
-    began: int = 0
+    asides: list[AnswerPart | str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.answer = Answer(self.chat, PROMPT, self._begin)
+        self.answer = Answer(self.chat, PROMPT, self)
 
-    async def _begin(self) -> None:
+    async def began(self) -> None:
         assert not self.shown
         assert not self.played
-        self.began += 1
+        self.asides.append("began")
+
+    async def read(self, prompt: Read) -> None:
+        self.asides.append(prompt)
+
+    async def call(self, part: ToolCallPart) -> None:
+        self.asides.append(part)
+
+    async def calls_are_whole(self) -> None:
+        self.asides.append("whole")
 
     async def written(self) -> Finish:
         """The reply in writing."""
@@ -118,7 +128,7 @@ async def test_an_answer_is_written_as_it_comes() -> None:
     finish = await reply.written()
     assert reply.shown == ["Paris.", " It", " lies", " on", " the", " Seine."]
     assert (finish.reason, finish.completion_tokens) == ("stop", 6)
-    assert reply.began == 1
+    assert reply.asides == ["began", "whole"]
 
 
 async def test_an_answer_is_spoken_in_its_own_time() -> None:
@@ -135,7 +145,7 @@ async def test_an_answer_is_spoken_in_its_own_time() -> None:
     assert reply.text == "Paris. It lies on the Seine."
     assert reply.played_ms == 50 * len("Paris.It lies on the Seine.")
     assert speaking.result().completion_tokens == 6
-    assert reply.began == 1
+    assert reply.asides == ["began", "whole"]
 
 
 async def test_the_first_sentence_is_spoken_while_the_model_still_writes() -> None:
@@ -145,7 +155,7 @@ async def test_the_first_sentence_is_spoken_while_the_model_still_writes() -> No
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(reply.spoken())
         await settle()
-        assert (reply.began, reply.played) == (1, [])
+        assert (reply.asides, reply.played) == (["began"], [])
         assert chat.gate
         chat.gate.set()
         await settle(5)
@@ -163,7 +173,7 @@ async def test_an_answer_without_a_word_has_never_begun(aloud: bool) -> None:
     reply = Reply(Improviser([Finish(reason="length", completion_tokens=0)]))
     finish = await (reply.spoken() if aloud else reply.written())
     assert finish.reason == "length"
-    assert (reply.began, reply.text) == (0, "")
+    assert (reply.asides, reply.text) == ([], "")
 
 
 async def test_calls_of_functions_are_not_spoken() -> None:
@@ -172,6 +182,33 @@ async def test_calls_of_functions_are_not_spoken() -> None:
     reply = Reply(Improviser([Token("Wait."), call, Finish(reason="tool_calls")]))
     assert (await reply.written()).reason == "tool_calls"
     assert reply.text == "Wait."
+    assert reply.asides == ["began", call, "whole"]
+
+
+async def test_calls_cut_short_are_not_whole() -> None:
+    """Somebody would make them."""
+    call = ToolCallPart(index=0, call_id="c", name="clock", arguments="{")
+    reply = Reply(Improviser([call, Finish(reason="length")]))
+    await reply.written()
+    assert reply.asides == [call]
+
+
+async def test_an_answer_begins_with_its_first_word() -> None:
+    """Blanks before it are no beginning, and nobody is shown them."""
+    reply = Reply(Improviser([Token("\n"), Token(" \n"), Token(" Yes"), Token(" \n"), Finish(reason="stop")]))
+    await reply.written()
+    assert (reply.shown, reply.asides[0]) == (["Yes", " \n"], "began")
+
+
+async def test_what_an_answer_costs_is_known_while_it_is_written() -> None:
+    """Also of one that never ends: what was read, and the pieces that came."""
+    read = Read(prompt_tokens=30, cached_tokens=20)
+    reply = Reply(Improviser([read, Token("One"), Token(" two")]))
+    assert reply.answer.tokens_used == 0
+    with pytest.raises(EngineFailed):
+        await reply.written()
+    assert (reply.answer.tokens_written, reply.answer.tokens_used) == (2, 32)
+    assert reply.asides[0] == read
 
 
 async def test_cancelling_stops_the_model_and_the_voice() -> None:

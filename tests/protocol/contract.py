@@ -19,10 +19,11 @@ from pydantic import BaseModel, ValidationError
 from realtime.protocol import server_events as said
 
 UNDECLARED: dict[type[BaseModel], frozenset[str]] = {
-    openai.RealtimeSessionCreateRequest: frozenset({"id", "object", "expires_at"}),
+    openai.RealtimeSessionCreateRequest: frozenset({"id", "object", "expires_at", "temperature"}),
     openai.RealtimeTranscriptionSessionCreateRequest: frozenset({"id", "object", "expires_at"}),
 }
-"""What OpenAI's server sends although the library's class is that of the request, which has none of it."""
+"""What OpenAI's server sends although the library's class is that of the request, which has none of it; and our
+extension `temperature`, shown to a client that has set it."""
 
 _MESSAGE = frozenset({"id", "object", "status"})
 

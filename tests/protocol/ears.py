@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from realtime.protocol import server_events as said
 from realtime.protocol.config import AudioFormat, PcmFormat, ServerVad
+from realtime.protocol.session_object import AnySessionObject
 
 
 class Ears:
@@ -22,15 +22,16 @@ class Ears:
         self._timeout_ms: int | None = None
         self._awaited_ms: int | None = None
 
-    def tuned(self, session: said.AnySessionObject) -> None:
+    def tuned(self, session: AnySessionObject) -> None:
         """The client has been shown how it is listened to."""
         heard, transcribes = session.audio.input, session.type == "transcription"
         wanted = heard.transcription
         self.wants_words_early = wanted is not None and (transcribes or wanted.delay is not None)
         self._detecting = heard.turn_detection is not None
         self.speaking = self.speaking and self._detecting
-        may_time_out = isinstance(heard.turn_detection, ServerVad) and not transcribes
-        self._timeout_ms = heard.turn_detection.idle_timeout_ms if may_time_out else None  # type: ignore[union-attr]
+        detection = heard.turn_detection
+        idle_ms = detection.idle_timeout_ms if isinstance(detection, ServerVad) else None
+        self._timeout_ms = None if transcribes else idle_ms
 
     def hear_speech(self, item_id: str) -> None:
         assert self._detecting

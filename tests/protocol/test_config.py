@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from realtime.protocol.config import (
     merge_update,
 )
 from realtime.protocol.offer import OPENAI_VOICES
-from tests.protocol.client import Client
+from tests.protocol.client import OFFER, Client
 from tests.protocol.effort import examples
 
 DEFAULT = SessionConfig(model="parrot")
@@ -350,6 +351,15 @@ def test_an_update_must_say_its_type() -> None:
 
 def test_the_model_stays(client: Client) -> None:
     assert client.update(model="cockatoo").fault == ("invalid_value", "session.model")
+
+
+def test_a_client_that_came_without_naming_a_model_may_name_one_once() -> None:
+    """The Agents SDK does, wherever it is not connected to OpenAI."""
+    client = Client(offer=replace(OFFER, default_model="parrot"))
+    client.open()
+    assert client.update(model="cockatoo").names == ["session.updated"]
+    assert client.session.config.model == "cockatoo"
+    assert client.update(model="macaw").fault == ("invalid_value", "session.model")
 
 
 def test_the_model_may_be_said_again(client: Client) -> None:

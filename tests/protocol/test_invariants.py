@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from random import Random
 
 import pytest
 
 from realtime.protocol import effects, reports
+from tests.protocol.client import Client, Told
 from tests.protocol.contract import events_said
 from tests.protocol.effort import WALKS
-from tests.protocol.walk import STEPS, Walker, begin, fault_in, shorten, step, walk
+from tests.protocol.walk import STEPS, Input, Walker, begin, fault_in, shorten, step, walk
 
 EVERYTHING = {
     *events_said().keys() - {"session.created", "conversation.created"},
+    "session_expired",
+    "a call was approved",
+    "words came while the user spoke",
+    "a call ended within its response",
+    "a call ended after its response",
+    "a response had several outputs",
     *(kind.__name__ for kind in effects.Effect.__args__),
     *(kind.__name__ for kind in reports.Report.__args__),
     *(f"{status} {reason}" for status, reason in (("completed", None), ("failed", None))),
@@ -26,6 +34,7 @@ EVERYTHING = {
     "invalid_base64",
     "invalid_event",
     "invalid_json",
+    "invalid_tool_call_id",
     "invalid_type",
     "invalid_value",
     "item_id_in_use",
@@ -50,15 +59,32 @@ def test_the_invariants_hold_wherever_a_walk_leads(seed: int) -> None:
         raise AssertionError(f"walk {seed} fails after\n{told}") from fault_in(shortest)
 
 
+def turning_points(client: Client, given: Input, told: Told) -> Iterator[str]:
+    """What no single name tells."""
+    witness = client.witness
+    if isinstance(given, str | bytes) and "CallTool" in told.names:
+        yield "a call was approved"
+    for event in told.events:
+        if event["type"].endswith("transcription.delta") and event["item_id"] not in witness.order:
+            yield "words came while the user spoke"
+        if event["type"] == "response.output_item.done" and isinstance(
+            given, reports.ToolAnswered | reports.ToolFailed
+        ):
+            yield f"a call ended {'within' if event['response_id'] in witness.live else 'after'} its response"
+        if event["type"] == "response.done" and len(event["response"]["output"]) > 2:
+            yield "a response had several outputs"
+
+
 def test_the_walks_come_everywhere() -> None:
     """A walk that no longer leads somewhere would not notice when something breaks there."""
     seen: Counter[str] = Counter()
-    for seed in range(60):
+    for seed in range(120):
         client, walker = begin(), Walker(Random(seed))
         for _ in range(STEPS):
             given = walker.next_input(client)
             seen[type(given).__name__] += 1
             told = step(client, given)
+            seen.update(turning_points(client, given, told))
             seen.update(told.names)
             seen.update(str(event["error"].get("code")) for event in told.events if event["type"] == "error")
             done = [event["response"] for event in told.events if event["type"] == "response.done"]

@@ -83,7 +83,7 @@ CALL_DONE = ["response.function_call_arguments.done", *CALL_CLOSING]
 def table(modality: Modality) -> dict[str, dict[str, list[str]]]:
     """For each stage what each step says; what is missing cannot happen."""
     deltas, say = DELTAS[modality], "speak" if modality == "audio" else "write"
-    running = {"begin": OPENING, say: OPENING + deltas, "begin call": CALL_OPENING}
+    running = {"begin": OPENING, say: OPENING + deltas, "begin call": CALL_OPENING, "write call": []}
     writing = {"write call": [CALL_WRITING], "end call": CALL_DONE}
     return {
         "waiting": {"start": [], "finish": ["response.done"]},

@@ -12,15 +12,8 @@ NOT_SAID = {
     "input_audio_buffer.dtmf_event_received",
     # For old clients, under the name of their dialect.
     "conversation.item.created",
-    # What comes with features that are refused by name.
-    "input_audio_buffer.timeout_triggered",
+    # No engine tells speakers apart, and without them there are no segments.
     "conversation.item.input_audio_transcription.segment",
-    *(f"response.function_call_arguments.{what}" for what in ("delta", "done")),
-    *(f"response.mcp_call_arguments.{what}" for what in ("delta", "done")),
-    *(f"response.mcp_call.{what}" for what in ("in_progress", "completed", "failed")),
-    *(f"mcp_list_tools.{what}" for what in ("in_progress", "completed", "failed")),
-    # There are no limits to tell of.
-    "rate_limits.updated",
 }
 
 

@@ -7,8 +7,10 @@ import pytest
 from realtime.protocol import reports
 from realtime.protocol.effects import DropInput, Listen, StartReply, StopReply, TranscribeInput, TuneInput
 from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
+from realtime.protocol.items import Message
 from realtime.protocol.responses import MAX_LIVE_RESPONSES
-from tests.protocol.client import AUDIO_CLOSING, COMMITTING, OPENING, Client
+from realtime.protocol.session import MAX_GIVEN_CHARACTERS
+from tests.protocol.client import AUDIO_CLOSING, COMMITTING, MODEST, OPENING, Client
 
 STARTED = "input_audio_buffer.speech_started"
 STOPPED = "input_audio_buffer.speech_stopped"
@@ -217,7 +219,11 @@ def test_the_next_answer_knows_what_was_said_of_the_last(client: Client) -> None
     client.begin_speech()
     item_id = client.end_speech().event("input_audio_buffer.committed")["item_id"]
     start = client.hear_all(item_id, "Stop.").effect(StartReply)
-    assert [item.status for item in start.items] == ["completed", "incomplete", "completed"]
+    assert [item.status for item in start.items if isinstance(item, Message)] == [
+        "completed",
+        "incomplete",
+        "completed",
+    ]
 
 
 def test_an_assistant_that_may_not_be_interrupted_goes_on(client: Client) -> None:
@@ -407,13 +413,27 @@ def test_turns_that_end_faster_than_they_can_be_transcribed_are_given_up(caption
     assert failed["error"]["code"] == "rate_limit_exceeded"
 
 
-def test_a_conversation_is_given_only_so_much_text(client: Client) -> None:
-    """And what is deleted makes no room: a bound on what a client can have the server remember."""
-    half = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x" * 1_000_000}]}
+def test_a_conversation_is_given_only_so_much_text() -> None:
+    client = Client(offer=MODEST)
+    client.open()
+    for id_ in "ab":
+        assert client.write("x" * (MAX_GIVEN_CHARACTERS // 2), id=id_).names[0] == "conversation.item.added"
+    assert client.write("x").fault == ("string_above_max_length", "item")
+
+
+def test_what_is_deleted_makes_room() -> None:
+    client = Client(offer=MODEST)
+    client.open()
+    client.write("x" * MAX_GIVEN_CHARACTERS, id="a")
+    client.send("conversation.item.delete", item_id="a")
+    assert client.write("x" * MAX_GIVEN_CHARACTERS).names[0] == "conversation.item.added"
+
+
+def test_pictures_count_as_what_they_are_written_with(client: Client) -> None:
+    picture = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 15_000_000}
     for _ in range(2):
-        assert client.send("conversation.item.create", item=half).names[0] == "conversation.item.added"
-    refused = client.send("conversation.item.create", item=half)
-    assert refused.error["code"] == "string_above_max_length"
+        assert client.write("", content=[picture]).names[0] == "conversation.item.added"
+    assert client.write("", content=[picture]).fault == ("string_above_max_length", "item")
 
 
 def test_only_so_many_responses_run_beside_the_conversation(client: Client) -> None:

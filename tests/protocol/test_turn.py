@@ -11,8 +11,8 @@ from realtime.ids import counting_ids
 from realtime.protocol.config import AudioFormat, PcmaFormat, PcmFormat, PcmuFormat
 from realtime.protocol.turn import Turn
 from tests.protocol.client import COMMITTING, Client
+from tests.protocol.ears import Received
 from tests.protocol.effort import examples
-from tests.protocol.witness import Received
 
 PCM, PCMU, PCMA = PcmFormat(), PcmuFormat(), PcmaFormat()
 FORMATS = st.sampled_from([PCM, PCMU, PCMA])

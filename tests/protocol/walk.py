@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import base64
 import json
+import traceback
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeAlias
 
 from realtime.protocol import reports
-from realtime.protocol.items import Message
+from realtime.protocol.config import LOGPROBS
+from realtime.protocol.items import FunctionCall, ListedTool, McpExecutionError, Message
 from realtime.protocol.offer import Offer
+from realtime.protocol.server_events import RateLimit
 from tests.protocol.client import Client, Told
 
 Input: TypeAlias = str | bytes | reports.Report
@@ -28,14 +31,32 @@ INPUTS: list[dict[str, Any]] = [
     {"turn_detection": {"interrupt_response": False}, "transcription": {}},
     {"turn_detection": {"create_response": False}},
     {"turn_detection": None},
+    {"turn_detection": {"idle_timeout_ms": 5000}},
+    {"transcription": {"delay": "low"}},
+    {"transcription": {"delay": "low"}, "turn_detection": None},
 ]
+DANCE: dict[str, Any] = {"type": "function", "name": "dance", "parameters": {"type": "object"}}
+SHOP: dict[str, Any] = {
+    "type": "mcp",
+    "server_label": "shop",
+    "server_url": "https://shop.example/mcp",
+    "authorization": "secret",
+    "require_approval": {"never": {"read_only": True}},
+}
+TOOLS: list[list[dict[str, Any]]] = [[], [DANCE], [SHOP, DANCE], [SHOP, DANCE]]
 SESSIONS: list[dict[str, Any]] = [
-    {"type": "realtime", "audio": {"input": audio_input}, "output_modalities": [modality]}
+    {"type": "realtime", "audio": {"input": audio_input}, "output_modalities": [modality], "tools": tools}
     for audio_input in INPUTS
     for modality in ("audio", "audio", "text")
-]
+    for tools in TOOLS
+] + [{"type": "transcription", "audio": {"input": audio_input}} for audio_input in INPUTS]
 """What the client asks for first."""
-OFFER = Offer(voices=frozenset({"anna"}), max_buffer_ms=1500)
+OFFER = Offer(
+    voices=frozenset({"anna"}),
+    languages=frozenset({"en", "de"}),
+    abilities=frozenset({"tools", "images", "counting"}),
+    max_buffer_ms=1500,
+)
 
 
 def begin() -> Client:
@@ -75,15 +96,21 @@ def fault_in(inputs: Sequence[Input]) -> Exception | None:
 
 def shorten(inputs: list[Input]) -> list[Input]:
     """As few of the inputs as fail in the same way."""
-    kind = type(fault_in(inputs))
+    kind = _place(fault_in(inputs))
     size = len(inputs) // 2
     while size:
         for start in range(0, len(inputs), size):
             fewer = inputs[:start] + inputs[start + size :]
-            if type(fault_in(fewer)) is kind:
+            if _place(fault_in(fewer)) == kind:
                 return shorten(fewer)
         size //= 2
     return inputs
+
+
+def _place(problem: Exception | None) -> object:
+    """Where something failed, and how."""
+    steps = traceback.extract_tb(problem.__traceback__) if problem else []
+    return (type(problem), steps[-1].filename, steps[-1].lineno) if steps else None
 
 
 class Walker:
@@ -113,6 +140,10 @@ class Walker:
         witness = client.witness
         running = [id_ for id_, life in witness.live.items() if life.started]
         dice = self._random.random()
+        if dice < 0.35 and (waiting := self._servers(client)):
+            return waiting
+        if witness.ears.awaiting and dice < 0.45:
+            return reports.NobodySpoke()
         if running and dice < 0.6:
             return self._speaking(client, self._random.choice(running))
         if witness.unheard and dice < 0.8:
@@ -120,29 +151,39 @@ class Walker:
         if self._spoken(client) and dice > 0.95:
             return json.dumps(self._truncate(client))
         if witness.detecting:
-            return reports.SpeechEnded(audio_end_ms=900) if witness.speaking else reports.SpeechBegan(audio_start_ms=0)
+            return (
+                reports.SpeechEnded(audio_end_ms=900)
+                if witness.ears.speaking
+                else reports.SpeechBegan(audio_start_ms=0)
+            )
         return json.dumps({"type": self._random.choice(["input_audio_buffer.commit", "response.create"])})
 
     def _report(self, client: Client) -> reports.Report:
         witness = client.witness
-        match self._random.randrange(12):
+        match self._random.randrange(15):
+            case 12:
+                return reports.NobodySpoke()
+            case 13 | 14:
+                return self._tool_report(client)
+            case 9 if self._random.random() < 0.05:
+                return reports.Expired()
             case 0:
                 return reports.SpeechBegan(audio_start_ms=self._random.randrange(500))
             case 1 | 2:
                 return reports.SpeechEnded(audio_end_ms=self._random.randrange(2000))
             case 3 | 4 | 5 | 6:
-                return self._hearing(self._any(witness.unheard, witness.order))
+                return self._hearing(self._any([witness.ears.following or "nobody"], witness.unheard, witness.order))
             case 7 if self._random.random() < 0.05:
                 return reports.Draining()
             case 8 if self._random.random() < 0.05:
                 return reports.HungUp()
-        return self._speaking(client, self._any(witness.live, witness.done))
+        return self._speaking(client, self._any(witness.live, witness.made.done))
 
     def _hearing(self, item_id: str) -> reports.Report:
         words = self._random.choice(["Hello.", "Stop!", "Go on.", "", " "])
         match self._random.randrange(8):
             case 0 | 1:
-                return reports.Heard(item_id=item_id, text=words)
+                return reports.Heard(item_id=item_id, text=words, words=(reports.HeardWord(words, -0.1),))
             case 2:
                 return reports.NotHeard(item_id=item_id, code="engine_failed", message="It broke.")
         return reports.HeardAll(item_id=item_id, text=words, speech_seconds=1.5)
@@ -150,15 +191,22 @@ class Walker:
     def _speaking(self, client: Client, response_id: str) -> reports.Report:
         words = self._random.choice(["Well, ", "then.", ""])
         life = client.witness.live.get(response_id)
-        match self._random.randrange(14):
+        match self._random.randrange(22):
             case 0:
                 return reports.Began(response_id=response_id)
+            case 14 | 15 | 16 | 17 | 18 | 19:
+                return self._calling(life.writing if life else set(), response_id)
+            case 20:
+                return reports.PromptRead(response_id=response_id, prompt_tokens=30, cached_tokens=20)
+            case 21:
+                limit = RateLimit(name="tokens", limit=100, remaining=60, reset_seconds=1.5)
+                return reports.Allowance(response_id=response_id, limits=(limit,))
             case 1:
                 return reports.Failed(response_id=response_id, code="engine_failed", message="It broke.")
             case 2 | 3:
                 return reports.Answered(
                     response_id=response_id,
-                    reason=self._random.choice(["stop", "stop", "length", "content_filter"]),
+                    reason=self._random.choice(["stop", "tool_calls", "length", "content_filter"]),
                     prompt_tokens=30,
                     cached_tokens=20,
                     completion_tokens=7,
@@ -167,7 +215,40 @@ class Walker:
             return reports.Spoke(
                 response_id=response_id, text=words, audio=self._random.randbytes(self._random.choice([0, 7, 480]))
             )
-        return reports.Wrote(response_id=response_id, text=words)
+        return reports.Wrote(response_id=response_id, text=words, tokens=self._random.randrange(9))
+
+    def _calling(self, writing: set[str], response_id: str) -> reports.Report:
+        if not writing or self._random.random() < 0.2:
+            self._ids += 1
+            name = self._random.choice(["dance", "buy", "look", "look"])
+            return reports.CallBegan(response_id=response_id, call_id=f"call_{self._ids}", name=name)
+        call_id = self._random.choice(sorted(writing))
+        if self._random.random() < 0.5:
+            return reports.CallEnded(response_id=response_id, call_id=call_id)
+        return reports.CallWrote(response_id=response_id, call_id=call_id, text=self._random.choice(["{", "}", ""]))
+
+    def _servers(self, client: Client) -> Input | None:
+        """What would happen next with the MCP servers, if anything is to."""
+        servers = client.witness.servers
+        if servers.unapproved and self._random.random() < 0.5:
+            return json.dumps(self._decide(client))
+        return self._tool_report(client) if servers.listing or servers.calling else None
+
+    def _tool_report(self, client: Client) -> reports.Report:
+        servers = client.witness.servers
+        if self._random.random() < 0.5:
+            item_id = self._any(servers.listing, client.witness.order)
+            if self._random.random() < 0.2:
+                return reports.ToolsNotListed(item_id=item_id)
+            tools = tuple(
+                ListedTool(name=name, input_schema={}, annotations={"readOnlyHint": name == "look"})
+                for name in ("buy", "look")
+            )
+            return reports.ToolsListed(item_id=item_id, tools=tools)
+        item_id = self._any(servers.calling, client.witness.order)
+        if self._random.random() < 0.5:
+            return reports.ToolFailed(item_id=item_id, error=McpExecutionError(message="It broke."))
+        return reports.ToolAnswered(item_id=item_id, output="Done.")
 
     # --- the client ----------------------------------------------------------------------------------------------
 
@@ -199,6 +280,8 @@ class Walker:
         return {"type": "input_audio_buffer.append", "audio": self._or_wrong(audio, "AAA", 5)}
 
     def _plain(self, client: Client) -> dict[str, Any]:
+        if self._random.random() < 0.2:
+            return self._decide(client)
         types = ["input_audio_buffer.commit", "input_audio_buffer.clear", "output_audio_buffer.clear", "no.such.event"]
         return {"type": self._random.choices(types, [6, 2, 1, 1])[0]}
 
@@ -209,11 +292,12 @@ class Walker:
             {"type": "server_vad"},
             {"create_response": choose([True, False])},
             {"type": "server_vad", "interrupt_response": choose([True, False]), "threshold": choose([0.3, 0.7, 3])},
+            {"type": "server_vad", "idle_timeout_ms": choose([None, 5000, 6000, 1])},
             {"type": "semantic_vad"},
         ]
         audio_input = {
             "format": choose([{"type": "audio/pcm"}, {"type": "audio/pcmu"}, {"type": "audio/pcma"}, {"type": "x"}]),
-            "transcription": choose([None, {}, {"language": "de"}, {"langauge": "de"}]),
+            "transcription": choose([None, {}, {"language": "de"}, {"langauge": "de"}, {"delay": "low"}]),
             "turn_detection": choose(detection),
             "noise_reduction": choose([None, {"type": "near_field"}]),
         }
@@ -226,10 +310,16 @@ class Walker:
             "audio": {"input": self._some(audio_input), "output": self._some(audio_output)},
             "instructions": choose(["", "Be brief.", 5]),
             "output_modalities": choose([["audio"], ["text"], []]),
-            "model": choose(["parrot", "cockatoo"]),
-            "tools": choose([[], [{"type": "function"}]]),
+            "model": choose(["parrot", "parrot", "cockatoo"]),
+            "tools": choose([*TOOLS, *TOOLS, [{"type": "function"}], [{"type": "mcp", "server_label": "shop"}]]),
+            "tool_choice": choose(["auto", "none", "required", {"type": "mcp", "server_label": "shop"}]),
+            "truncation": choose(["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.5}]),
+            "tracing": choose([None, "auto", {"workflow_name": "tea"}]),
+            "reasoning": choose([None, None, {"effort": "low"}]),
+            "include": choose([None, [LOGPROBS]]),
         }
-        return {"type": "session.update", "session": self._or_wrong({"type": "realtime"} | self._some(session), {}, 5)}
+        kind = {"type": "transcription" if self._random.random() < 0.1 else "realtime"}
+        return {"type": "session.update", "session": self._or_wrong(kind | self._some(session), {}, 5)}
 
     def _switch_turns(self, client: Client) -> dict[str, Any]:
         detection = None if client.witness.detecting else {"type": "server_vad"}
@@ -245,7 +335,7 @@ class Walker:
             {"type": "input_audio", "transcript": "Hello."},
             {"type": "output_text", "text": "Good morning."},
             {"type": "output_audio", "transcript": "Good morning."},
-            {"type": "input_image", "image_url": "data:"},
+            {"type": "input_image", "image_url": choose(["data:", "data:image/png;base64,"])},
         ]
         weights = [8, 4, 2, 2, 1, 1]
         item: dict[str, Any] = {
@@ -254,7 +344,9 @@ class Walker:
             "content": self._random.choices(parts, weights, k=self._random.choice([0, 1, 1, 1, 2])),
         }
         if self._random.random() < 0.1:
-            item = {"type": "function_call_output", "call_id": "call_1", "output": "danced"}
+            item = {"type": "function_call_output", "call_id": self._any(self._calls(client)), "output": "danced"}
+        if self._random.random() < 0.05:
+            item = {"type": "function_call", "name": "dance", "arguments": "{}"}
         if self._random.random() < 0.6:
             item["id"] = self._new_or_known_id(client)
         event = {"type": "conversation.item.create", "item": item}
@@ -283,6 +375,17 @@ class Walker:
         items = client.witness.items.values()
         return [item.id for item in items if isinstance(item, Message) and item.role == "assistant"]
 
+    def _calls(self, client: Client) -> list[str]:
+        return [item.call_id for item in client.witness.items.values() if isinstance(item, FunctionCall)]
+
+    def _decide(self, client: Client) -> dict[str, Any]:
+        item = {
+            "type": "mcp_approval_response",
+            "approval_request_id": self._any(client.witness.servers.unapproved, client.witness.order),
+            "approve": self._random.choice([True, True, False]),
+        }
+        return {"type": "conversation.item.create", "item": item}
+
     def _create_response(self, client: Client) -> dict[str, Any]:
         choose = self._random.choice
         given = [
@@ -297,7 +400,8 @@ class Walker:
             "metadata": choose([{"topic": "tea"}, {"topic": 5}]),
             "max_output_tokens": choose(["inf", 100, 0]),
             "audio": {"output": self._some({"voice": choose(["alloy", "anna"]), "format": {"type": "audio/pcma"}})},
-            "tools": choose([[], [{"type": "function"}]]),
+            "tools": choose([*TOOLS, [{"type": "function"}]]),
+            "tool_choice": choose(["auto", "required", {"type": "mcp", "server_label": "shop", "name": "look"}]),
         }
         return {"type": "response.create"} | self._some({"response": self._some(response)})
 
@@ -314,7 +418,7 @@ class Walker:
         return "nobody"
 
     def _new_or_known_id(self, client: Client) -> str:
-        announced = client.witness.announced
+        announced = client.witness.ears.announced
         if announced is not None and self._random.random() < 0.2:
             return announced
         if self._random.random() < 0.2:

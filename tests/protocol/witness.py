@@ -39,16 +39,14 @@ from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
 from realtime.protocol.items import (
     InputAudio,
     Item,
-    McpApprovalRequest,
-    McpApprovalResponse,
-    McpCall,
-    McpListTools,
     Message,
 )
 from realtime.protocol.response import Output
+from realtime.protocol.session_object import AnySessionObject, SessionObject
 from realtime.protocol.wire import UnreadableEvent
 from tests.protocol.ears import Ears, Received
-from tests.protocol.life import Content, ItemLife, Life, course_of
+from tests.protocol.life import Life
+from tests.protocol.made import Made
 from tests.protocol.servers import Servers
 
 Given: TypeAlias = asked.ClientEvent | reports.Report | UnreadableEvent | None
@@ -59,14 +57,6 @@ TOOLS = reports.ToolsListed | reports.ToolsNotListed | reports.ToolAnswered | re
 TURN = said.SpeechStarted | said.SpeechStopped | said.AudioCommitted | said.AudioCleared | said.TimeoutTriggered
 ITEM = said.ItemAdded | said.ItemDone | said.ItemDeleted | said.ItemRetrieved | said.ItemTruncated
 WORDS = said.TranscriptionDelta | said.TranscriptionCompleted | said.TranscriptionFailed
-SERVER = (
-    said.McpListInProgress
-    | said.McpListCompleted
-    | said.McpListFailed
-    | said.McpCallInProgress
-    | said.McpCallCompleted
-    | said.McpCallFailed
-)
 
 
 class Witness:
@@ -76,16 +66,11 @@ class Witness:
         self.order: list[str] = []
         self.items: dict[str, Item] = {}
         self.unheard: set[str] = set()
-        self.live: dict[str, Life] = {}
-        self.done: set[str] = set()
+        self.made = Made()
         self.ears = Ears()
-        self.servers = Servers()
-        self.settings: said.AnySessionObject | None = None
+        self.settings: AnySessionObject | None = None
         self.draining = False
         self.over = False
-        self._making: dict[str, ItemLife] = {}
-        self._made_by: dict[str, str] = {}
-        """The response that makes an item."""
         self._tuned: AudioInput | None = None
         self._received = Received()
         self._given: Given = None
@@ -96,9 +81,14 @@ class Witness:
         return self.settings is not None and self.settings.audio.input.turn_detection is not None
 
     @property
-    def writing(self) -> str | None:
-        """The response that writes the conversation."""
-        return next((id_ for id_, life in self.live.items() if life.in_conversation), None)
+    def live(self) -> dict[str, Life]:
+        """The responses in progress."""
+        return self.made.live
+
+    @property
+    def servers(self) -> Servers:
+        """The MCP servers."""
+        return self.made.servers
 
     def is_stale(self, report: reports.Report) -> bool:
         """Whether a report is about something that is over, or has never been."""
@@ -132,11 +122,11 @@ class Witness:
                 self.live[given.response_id].reads(given)
         if isinstance(given, reports.HeardAll | reports.NotHeard):
             self.unheard.discard(given.item_id)
-        answered = self.writing is not None
+        answered = self.made.writing is not None
         for output in outputs:
             self._sees(output)
         self._judges(given, outputs)
-        self._judges_rest(answered and self.writing is None)
+        self._judges_rest(answered and self.made.writing is None)
 
     # --- what is true of each output -----------------------------------------------------------------------------
 
@@ -158,19 +148,27 @@ class Witness:
                 self._sees_words(output)
             case said.ConversationCreated() | said.Error():
                 pass
+            case said.RateLimitsUpdated():
+                assert isinstance(self._given, reports.Allowance)
+                assert output.rate_limits == self._given.limits
+            case said.ResponseCreated():
+                assert self.settings is not None
+                assert self.settings.type == "realtime", "a transcription session answered"
+                assert not self.draining, "a response began while the server was draining"
+                self.made.sees_created(output.response)
             case said.ServerEvent():
-                self._sees_response(output)
+                self.made.sees(output)
             case _:
                 self._sees_effect(output)
 
     def _sees_settings(self, event: said.SessionCreated | said.SessionUpdated) -> None:
         assert isinstance(event, said.SessionUpdated) == (self.settings is not None)
         before, self.settings = self.settings, event.session
-        if isinstance(before, said.SessionObject) and before.tracing is not None:
-            assert isinstance(event.session, said.SessionObject)
+        if isinstance(before, SessionObject) and before.tracing is not None:
+            assert isinstance(event.session, SessionObject)
             assert event.session.tracing == before.tracing, "tracing was changed"
         if before is not None and before.type != event.session.type:
-            assert not (self.order or self.live), "the type of a session that had begun was changed"
+            assert not [*self.order, *self.live], "the type of a session that had begun was changed"
         self.ears.tuned(event.session)
 
     def _sees_turn(self, event: TURN) -> None:
@@ -198,19 +196,10 @@ class Witness:
             case said.ItemDone():
                 place = self.order.index(event.item.id)
                 assert event.previous_item_id == (self.order[place - 1] if place else None)
-                life = self._making[event.item.id]
-                tool, known = life.last, life.last is said.OutputItemDone
-                life.goes_on(event)
-                if known or not isinstance(event.item, McpCall | McpListTools):
-                    assert event.item == life.item
-                elif isinstance(event.item, McpCall):
-                    life.ends_as(event.item, tool)
-                else:
-                    assert tool is said.McpListCompleted or event.item.tools == ()
                 self.items[event.item.id] = event.item
-                self._finish(life)
+                self.made.sees_done(event)
             case said.ItemDeleted():
-                assert event.item_id not in self._making
+                assert event.item_id not in self.made.lives
                 self.order.remove(event.item_id)
                 self.unheard.discard(event.item_id)
                 del self.items[event.item_id]
@@ -223,24 +212,10 @@ class Witness:
         item = event.item
         assert item.id not in self.order, "an item was added twice"
         assert item.id != self.ears.announced, "an announced id was given away"
-        self.order.insert(
-            0 if event.previous_item_id is None else self.order.index(event.previous_item_id) + 1, item.id
-        )
+        place = 0 if event.previous_item_id is None else self.order.index(event.previous_item_id) + 1
+        self.order.insert(place, item.id)
         self.items[item.id] = item
-        if item.id not in self._making:
-            approved = item.id in self.servers.approved
-            life = ItemLife(item, course_of(item, approved), words=item.arguments if isinstance(item, McpCall) else "")
-            self._making[item.id] = life
-            if isinstance(item, McpListTools) or (isinstance(item, McpCall) and approved):
-                self.servers.begins(item)
-            if isinstance(item, McpApprovalResponse):
-                self.servers.decides(item)
-        assert item == self._making[item.id].item
-        self._making[item.id].goes_on(event)
-
-    def _finish(self, life: ItemLife) -> None:
-        if life.over:
-            del self._making[life.item.id]
+        self.made.sees_added(event)
 
     def _sees_words(self, event: WORDS) -> None:
         assert self.settings is not None
@@ -261,98 +236,15 @@ class Witness:
         assert isinstance(item, Message)
         assert item.content[event.content_index] == InputAudio()
 
-    def _sees_response(self, event: said.ServerEvent) -> None:
-        match event:
-            case said.ResponseCreated():
-                self._sees_created(event.response)
-            case said.ResponseDone():
-                life = self._life(event.response.id)
-                life.ends(event.response)
-                del self.live[event.response.id]
-                self.done.add(event.response.id)
-            case said.RateLimitsUpdated():
-                assert isinstance(self._given, reports.Allowance)
-                assert event.rate_limits == self._given.limits
-            case said.OutputItemAdded():
-                self._sees_output_added(event)
-            case said.OutputItemDone():
-                made = self._making[event.item.id]
-                assert (event.response_id, event.output_index) == (self._made_by[event.item.id], made.output_index)
-                assert event.response_id in self.live or isinstance(event.item, McpCall), "after response.done"
-                ending = made.last
-                made.goes_on(event)
-                made.ends_as(event.item, ending)
-                self._finish(made)
-            case (
-                said.McpListInProgress()
-                | said.McpListCompleted()
-                | said.McpListFailed()
-                | said.McpCallInProgress()
-                | said.McpCallCompleted()
-                | said.McpCallFailed()
-            ):
-                self._sees_server(event)
-            case _:
-                assert isinstance(event, Content), f"nobody expects {event}"
-                self._sees_content(event)
-
-    def _sees_output_added(self, event: said.OutputItemAdded) -> None:
-        life = self._life(event.response_id)
-        announced = life.asked
-        made = life.opens(event)
-        assert event.item.id not in self._making
-        made.goes_on(event)
-        self._making[event.item.id] = made
-        self._made_by[event.item.id] = event.response_id
-        if isinstance(event.item, McpApprovalRequest):
-            assert announced is not None
-            self.servers.asks(event.item, announced)
-            life.asked = None
-
-    def _sees_content(self, event: Content) -> None:
-        life = self._life(event.response_id)
-        made = self._making.get(event.item_id)
-        if made is None:
-            assert isinstance(event, said.McpArgumentsDone), "content of an item that is not being made"
-            assert life.asked is None
-            life.asked = event
-            return
-        assert self._made_by[event.item_id] == event.response_id
-        assert not (life.stopped and hasattr(event, "delta")), "content after the reply was stopped"
-        made.content(event)
-
-    def _sees_server(self, event: SERVER) -> None:
-        made = self._making[event.item_id]
-        made.goes_on(event)
-        if isinstance(event, said.McpCallInProgress | said.McpCallCompleted | said.McpCallFailed):
-            assert event.output_index == self.servers.place_of(made)
-        self.servers.ended(event)
-
-    def _sees_created(self, response: said.ResponseObject) -> None:
-        assert self.settings is not None
-        assert self.settings.type == "realtime", "a transcription session answered"
-        assert response.id not in self.live.keys() | self.done
-        assert not self.draining, "a response began while the server was draining"
-        assert (response.status, response.output, response.usage) == ("in_progress", (), None)
-        assert response.conversation_id is None or self.writing is None, "two responses write the conversation"
-        self.live[response.id] = Life(response)
-
-    def _life(self, response_id: str) -> Life:
-        assert response_id not in self.done, "an event after response.done"
-        return self.live[response_id]
-
     def _sees_effect(self, effect: effects.Effect) -> None:
         match effect:
             case effects.StartReply():
-                self._sees_start(effect)
+                self.made.sees_start(effect, self.unheard)
             case effects.StopReply():
-                life = self.live[effect.response_id]
-                assert life.started, "a reply was stopped that had not been started"
-                assert not life.stopped, "a reply was stopped twice"
-                life.stopped = True
+                self.made.sees_stop(effect)
             case effects.TranscribeInput() | effects.TranscribeItem():
                 assert effect.item_id == self.order[-1] or isinstance(effect, effects.TranscribeItem)
-                assert effect.item_id not in self._making
+                assert effect.item_id not in self.made.lives
                 self.unheard.add(effect.item_id)
             case effects.TuneInput():
                 self._tuned = effect.settings
@@ -363,13 +255,13 @@ class Witness:
                 assert effect.item_id not in self.order
                 self.ears.follow(effect.item_id)
             case effects.AwaitSpeech():
-                assert self.writing is None, "silence is awaited while there is an answer"
+                assert self.made.writing is None, "silence is awaited while there is an answer"
                 assert not self.draining
                 self.ears.await_speech(effect.within_ms)
             case effects.StopAwaitingSpeech():
                 self.ears.stop_awaiting()
             case effects.ListTools() | effects.CallTool():
-                self.servers.works(effect, self._making[effect.item_id])
+                self.servers.works(effect, self.made.lives[effect.item_id])
             case effects.StopTranscription():
                 assert effect.item_id in self.unheard, "nobody transcribes it"
             case effects.ForgetItem() | effects.ShowItem():
@@ -377,24 +269,10 @@ class Witness:
                 assert isinstance(item, Message)
                 assert any(isinstance(part, InputAudio) for part in item.content)
             case effects.Trace():
-                assert isinstance(self.settings, said.SessionObject)
+                assert isinstance(self.settings, SessionObject)
                 assert self.settings.tracing is not None
             case effects.DropInput():
                 pass
-
-    def _sees_start(self, effect: effects.StartReply) -> None:
-        life = self.live[effect.response_id]
-        assert not life.started, "a reply was started twice"
-        life.started = True
-        shown = life.created
-        assert (effect.modality,) == shown.output_modalities
-        assert effect.max_output_tokens == shown.max_output_tokens
-        assert effect.output_format == shown.audio.output.format
-        missing = self.unheard & {item.id for item in effect.items if _lacks_words(item)}
-        assert not missing, f"a reply was started without the words of {missing}"
-        names = [tool.name for tool in effect.tools]
-        assert len(set(names)) == len(names), "two tools have one name"
-        assert effect.tool_choice in ({"auto", "none", "required", *names} if names else {"auto"})
 
     # --- what is true of each step -------------------------------------------------------------------------------
 
@@ -430,10 +308,10 @@ class Witness:
         if detection and isinstance(given, reports.SpeechBegan) and outputs:
             assert isinstance(outputs[0], said.SpeechStarted)
             if detection.interrupt_response:
-                assert self.writing is None, "the user was talked over"
+                assert self.made.writing is None, "the user was talked over"
                 assert not _begins(outputs), "a reply began over the user's voice"
         if detection and detection.create_response and isinstance(given, reports.SpeechEnded) and outputs:
-            assert self.draining or self.writing is not None or not answers, "the user was not answered"
+            assert self.draining or self.made.writing is not None or not answers, "the user was not answered"
         begins = isinstance(given, reports.SpeechBegan) or (isinstance(given, asked.AudioAppend) and not detection)
         if begins and outputs and not any(isinstance(output, said.Error) for output in outputs):
             assert self.ears.following or not self.ears.wants_words_early, "nobody listens for the words"
@@ -441,21 +319,10 @@ class Witness:
     def _judges_rest(self, answered: bool) -> None:
         waiting = [id_ for id_, life in self.live.items() if not life.started]
         assert not waiting or self.unheard, f"{waiting} wait for nothing"
-        if self.over:
-            return
-        assert not any(life.asked for life in self.live.values()), "a call was announced and not asked about"
-        assert not self.servers.approved, "a call was approved and not begun"
-        for life in self._making.values():
-            assert life.rests, f"{life.item} was left after {life.last}"
-            owner = self._made_by.get(life.item.id)
-            assert owner is None or owner in self.live or life.item.id in self.servers.calling
-        may_wait = not (self.draining or self.writing)
-        self.ears.judge_silence(answered, may_wait)
+        if not self.over:
+            self.made.judge_rest()
+            self.ears.judge_silence(answered, may_wait=not (self.draining or self.made.writing))
 
 
 def _begins(outputs: list[Output]) -> bool:
     return any(isinstance(output, said.ResponseCreated) for output in outputs)
-
-
-def _lacks_words(item: Item) -> bool:
-    return isinstance(item, Message) and InputAudio() in item.content

@@ -1,0 +1,27 @@
+// @ts-check
+import { tool } from "@openai/agents/realtime";
+import { z } from "zod";
+import { report } from "./report.js";
+import { call, until } from "./voice_agent.js";
+
+const [url, question] = process.argv.slice(2);
+const clock = tool({
+  name: "get_time",
+  description: "Tells what time it is now.",
+  parameters: z.object({ clock: z.enum(["kitchen", "station"]) }),
+  execute: async (asked) => {
+    report("executed", asked);
+    // Whoever must call a tool must do so again and again: from here on it speaks.
+    session.transport.sendEvent({ type: "session.update", session: { type: "realtime", tool_choice: "none" } });
+    return "It is a quarter past nine.";
+  },
+});
+const { session, microphone, hangUp } = await call(
+  url,
+  { instructions: "Say what time it is in one short sentence.", tools: [clock] },
+  { toolChoice: "required" },
+);
+const spoken = until(session, "agent_end", 2);
+microphone.say(question);
+await spoken;
+hangUp();
