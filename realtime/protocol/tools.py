@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeAlias
 
-import jsonschema
+import jsonschema_rs
 from msgspec import Meta
 
 from realtime.errors import InvalidRequest
@@ -151,13 +151,23 @@ def _check_schema(schema: dict[str, Any], param: str) -> None:
         raise InvalidRequest("A function's parameters must be of type 'object'.", param=f"{param}.type")
     check_nesting(schema, param)
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as problem:
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem.absolute_path)
+        jsonschema_rs.meta.validate(schema)
+        jsonschema_rs.validator_for(schema, retriever=_fetch_nothing)
+    except jsonschema_rs.ValidationError as problem:
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem.instance_path)
         # The library's message may quote the schema at any length.
         raise InvalidRequest(
             f"Not a JSON Schema: {problem.message[:200]}", code="invalid_function_parameters", param=f"{param}{place}"
         ) from problem
+    except jsonschema_rs.ReferencingError as problem:
+        raise InvalidRequest(
+            "Not a JSON Schema: it refers to what is not in it.", code="invalid_function_parameters", param=param
+        ) from problem
+
+
+def _fetch_nothing(uri: str) -> Any:
+    """A client may not have the server fetch what its schema refers to."""
+    raise LookupError(uri)
 
 
 def _check_server(tool: McpTool, where: str) -> None:

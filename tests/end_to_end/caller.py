@@ -6,15 +6,16 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from openai import AsyncOpenAI
+from openai.resources.beta.realtime.realtime import AsyncRealtimeConnection as BetaConnection
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
-from openai.types.realtime import RealtimeSessionCreateRequestParam
 
 from realtime.audio import Audio, Pcm, silence
 from realtime.codecs import find_codec
+from tests.protocol.beta_contract import check_beta_event
 from tests.protocol.contract import check_event
 
 FRAME_MS = 20
@@ -23,8 +24,10 @@ FRAME_MS = 20
 class Caller:
     """Speaks frame by frame at the pace of real time, and keeps every event, each checked against OpenAI's types."""
 
-    def __init__(self, connection: AsyncRealtimeConnection, format_name: str) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncRealtimeConnection | BetaConnection, format_name: str) -> None:
+        # The two generations of the client are called alike, and differ in the types of what they are given.
+        self._connection: Any = connection
+        self._check = check_event if isinstance(connection, AsyncRealtimeConnection) else check_beta_event
         self._codec = find_codec(format_name)
         self.events: list[dict[str, Any]] = []
         self.sent_ms = 0
@@ -35,7 +38,7 @@ class Caller:
     async def listen(self) -> None:
         """Take in events until the connection ends."""
         while True:
-            event = check_event((await self._connection.recv_bytes()).decode())
+            event = self._check((await self._connection.recv_bytes()).decode())
             async with self._news:
                 self._sent_when.append(self.sent_ms)
                 self._came_s.append(asyncio.get_running_loop().time())
@@ -66,11 +69,11 @@ class Caller:
             await self.say(Audio(silence(FRAME_MS, self._codec.rate_hz), self._codec.rate_hz))
         raise AssertionError(f"not done after {at_most_ms} ms: {self.types()[-20:]}")
 
-    async def wait(self, kind: str) -> dict[str, Any]:
-        """The first event of that kind, once it has come."""
+    async def wait(self, kind: str, times: int = 1) -> dict[str, Any]:
+        """The first event of that kind, or the second, …, once it has come."""
         async with self._news:
-            await self._news.wait_for(lambda: self.seen(kind))
-        return self.of_type(kind)[0]
+            await self._news.wait_for(lambda: self.seen(kind, times))
+        return self.of_type(kind)[times - 1]
 
     async def commit_and_ask(self) -> None:
         """Let the button go, and want an answer."""
@@ -79,10 +82,21 @@ class Caller:
 
     async def write(self, text: str) -> None:
         """Ask in writing."""
-        await self._connection.conversation.item.create(
-            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-        )
-        await self._connection.response.create()
+        await self.add({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
+        await self.respond()
+
+    async def add(self, item: dict[str, Any]) -> None:
+        """Put an item into the conversation."""
+        await self._connection.conversation.item.create(item=item)
+
+    async def respond(self, **response: Any) -> None:
+        """Want an answer."""
+        await self._connection.response.create(response=response)
+
+    async def update(self, session: dict[str, Any]) -> None:
+        """Configure the session, and wait until it is."""
+        await self._connection.session.update(session=session)
+        await self.wait("session.updated")
 
     async def truncate(self, item_id: str, audio_end_ms: int) -> None:
         await self._connection.conversation.item.truncate(item_id=item_id, content_index=0, audio_end_ms=audio_end_ms)
@@ -110,7 +124,8 @@ class Caller:
 
     def answer(self) -> Audio:
         """All audio of the answers."""
-        sound = [base64.b64decode(event["delta"]) for event in self.of_type("response.output_audio.delta")]
+        deltas = [event for event in self.events if event["type"].endswith("audio.delta")]
+        sound = [base64.b64decode(event["delta"]) for event in deltas]
         pcm = self._codec.decoder().decode(b"".join(sound))
         return Audio(np.asarray(pcm), self._codec.rate_hz)
 
@@ -119,12 +134,18 @@ class Caller:
 async def calling(url: str, session: dict[str, Any], format_name: str = "audio/pcm") -> AsyncIterator[Caller]:
     """A caller whose session is configured."""
     client = AsyncOpenAI(base_url=f"{url}/v1", api_key="any key will do")
-    async with client, client.realtime.connect(model="gpt-realtime") as connection:
-        caller = Caller(connection, format_name)
-        async with asyncio.TaskGroup() as tasks:  # an event that breaks the contract, or a lost line, ends the test
-            listening = tasks.create_task(caller.listen())
-            wanted = cast(RealtimeSessionCreateRequestParam, {"type": "realtime", **session})
-            await connection.session.update(session=wanted)
-            await caller.wait("session.updated")
-            yield caller
-            listening.cancel()
+    async with client, client.realtime.connect(model="gpt-realtime") as line, on_the_line(line, format_name) as caller:
+        await caller.update({"type": "realtime", **session})
+        yield caller
+
+
+@asynccontextmanager
+async def on_the_line(
+    connection: AsyncRealtimeConnection | BetaConnection, format_name: str = "audio/pcm"
+) -> AsyncIterator[Caller]:
+    """A caller who has just connected."""
+    caller = Caller(connection, format_name)
+    async with asyncio.TaskGroup() as tasks:  # an event that breaks the contract, or a lost line, ends the test
+        listening = tasks.create_task(caller.listen())
+        yield caller
+        listening.cancel()

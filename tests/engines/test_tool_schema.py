@@ -46,5 +46,13 @@ def test_a_schema_that_is_none_is_named() -> None:
 
 @pytest.mark.parametrize("where", ["#/$defs/gone", "http://127.0.0.1:9/schema.json"])
 def test_a_schema_is_not_looked_for_elsewhere(where: str) -> None:
-    with pytest.raises(EngineFailed, match="refer to what is not in them"):
+    with pytest.raises(EngineFailed, match="no JSON schema"):
         check_calls((tool(**{"$ref": where}),), [("buy", '{"count": 1}')])
+
+
+def test_a_pattern_that_would_take_for_ever_is_given_up() -> None:
+    """It is the client's, and nobody else may have to wait for it."""
+    schema = {"type": "object", "properties": {"word": {"type": "string", "pattern": r"^(?=a)(a|a)*\1?b$"}}}
+    arguments = '{"word": "' + "a" * 4000 + '!"}'
+    with pytest.raises(EngineFailed, match="wrong 'word'"):
+        check_calls([Tool(name="say", description="", parameters=schema)], [("say", arguments)])

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 
@@ -14,7 +14,6 @@ FUZZING = settings(
     max_examples=100 if SECONDS else 6,
     derandomize=not SECONDS,
     deadline=None,
-    phases=(Phase.generate,) if os.environ.get("FUZZ_NOSHRINK") else tuple(Phase),
     database=None,
     suppress_health_check=list(HealthCheck),
 )

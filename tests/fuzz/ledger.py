@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 from realtime.protocol import client_events as asked
@@ -70,9 +71,17 @@ def is_about(event: dict[str, Any], event_id: str) -> bool:
 
 
 def _name_in(text: str) -> str | None:
-    """The event id that the client has given, as another reader of JSON sees it."""
+    """The event id that the client has given, as another reader of JSON sees it; None for what is no JSON."""
     try:
-        event_id = json.loads(text).get("event_id")
-    except (ValueError, AttributeError, RecursionError):
+        event = json.loads(text, parse_constant=_refuse)
+        json.dumps(event, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return None
+    if not isinstance(event, dict) or event.get("type") == inf:  # 1e999 is a number to one reader, and none to another
+        return None
+    event_id = event.get("event_id")
     return event_id if isinstance(event_id, str) and len(event_id) <= 512 else None
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON's")

@@ -25,7 +25,7 @@ UNDECLARED: dict[type[BaseModel], frozenset[str]] = {
 """What OpenAI's server sends although the library's class is that of the request, which has none of it; and our
 extension `temperature`, shown to a client that has set it."""
 
-_MESSAGE = frozenset({"id", "object", "status"})
+_ITEM = frozenset({"id", "object", "status"})
 
 ALWAYS_SENT: dict[type[BaseModel], frozenset[str]] = {
     openai.RealtimeSessionCreateRequest: frozenset(
@@ -37,9 +37,12 @@ ALWAYS_SENT: dict[type[BaseModel], frozenset[str]] = {
     ),
     openai.RealtimeResponseStatus: frozenset({"type"}),
     openai.RealtimeResponseUsage: frozenset({"total_tokens", "input_tokens", "output_tokens"}),
-    openai.RealtimeConversationItemSystemMessage: _MESSAGE,
-    openai.RealtimeConversationItemUserMessage: _MESSAGE,
-    openai.RealtimeConversationItemAssistantMessage: _MESSAGE,
+    openai.RealtimeConversationItemSystemMessage: _ITEM,
+    openai.RealtimeConversationItemUserMessage: _ITEM,
+    openai.RealtimeConversationItemAssistantMessage: _ITEM,
+    openai.RealtimeConversationItemFunctionCall: _ITEM | {"call_id"},
+    openai.RealtimeConversationItemFunctionCallOutput: _ITEM,
+    openai.RealtimeMcpToolCall: frozenset({"approval_request_id", "output", "error"}),
     openai.ConversationItemAdded: frozenset({"previous_item_id"}),
     openai.ConversationItemDone: frozenset({"previous_item_id"}),
     openai.InputAudioBufferCommittedEvent: frozenset({"previous_item_id"}),

@@ -9,10 +9,10 @@ import pytest
 
 from realtime.errors import InvalidRequest
 from realtime.ids import counting_ids
-from realtime.protocol.admission import MAX_AUDIO_BYTES, admit_item
+from realtime.protocol.admission import MAX_AUDIO_BYTES, MAX_IMAGE_CHARACTERS, admit_item
 from realtime.protocol.effects import TranscribeItem
 from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
-from realtime.protocol.items import InputAudio, InputText, Message
+from realtime.protocol.items import InputAudio, InputImage, InputText, Message
 from realtime.protocol.wire import MAX_APPEND_BYTES
 from tests.protocol.client import MODEST, Client, Told
 
@@ -172,3 +172,78 @@ def test_turns_committed_by_hand_wait_in_the_same_line(push_to_talk: Client) -> 
         push_to_talk.commit()
     push_to_talk.append_ms(100)
     assert push_to_talk.send("input_audio_buffer.commit").fault == ("rate_limit_exceeded", None)
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["data:image/png;base64,AAAA", "https://example.org/cat.png", "http://example.org/cat"])
+def test_a_picture_comes_in_the_message_or_from_an_address(url: str, client: Client) -> None:
+    told = create(client, "user", {"type": "input_image", "image_url": url, "detail": "low"})
+    (part,) = told.event("conversation.item.done")["item"]["content"]
+    assert (part["image_url"], part["detail"]) == (url, "low")
+
+
+@pytest.mark.parametrize("url", ["", "data:text/html,AAAA", "file:///etc/passwd", "cat.png"])
+def test_a_picture_that_comes_from_elsewhere_is_refused(url: str, client: Client) -> None:
+    told = create(client, "user", {"type": "input_image", "image_url": url})
+    assert told.fault == ("invalid_value", "item.content[0].image_url")
+
+
+def test_a_picture_larger_than_pictures_are_is_refused() -> None:
+    url = "data:image/png;base64," + "A" * MAX_IMAGE_CHARACTERS
+    with pytest.raises(InvalidRequest) as caught:
+        admit_item(Message(role="user", content=(InputImage(image_url=url),)), counting_ids(), "item", sees=True)
+    assert (caught.value.reason, caught.value.param) == ("string_above_max_length", "item.content[0].image_url")
+
+
+def test_a_picture_alone_is_something_to_answer(client: Client) -> None:
+    create(client, "user", {"type": "input_image", "image_url": "data:image/png;base64,AAAA"})
+    assert client.send("response.create").names == ["response.created", "StartReply"]
+
+
+@pytest.mark.parametrize("role", ["system", "assistant"])
+def test_only_the_user_shows_pictures(role: str, client: Client) -> None:
+    told = create(client, role, {"type": "input_image", "image_url": "data:image/png;base64,AAAA"})
+    assert told.fault == ("invalid_value", "item.content[0].type")
+
+
+# --- calls -------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_without_a_name_of_its_own_gets_one(client: Client) -> None:
+    call = {"type": "function_call", "name": "dance", "arguments": "{}"}
+    item = client.send("conversation.item.create", item=call).event("conversation.item.done")["item"]
+    result = {"type": "function_call_output", "call_id": item["call_id"], "output": "danced"}
+    assert item["call_id"]
+    assert client.send("conversation.item.create", item=result).names == ADDED
+
+
+def test_the_result_of_a_call_that_nobody_made_is_refused(client: Client) -> None:
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "danced"}
+    assert client.send("conversation.item.create", item=result).fault == ("invalid_tool_call_id", "item.call_id")
+
+
+def test_the_result_of_a_call_that_the_model_made_is_taken(client: Client) -> None:
+    client.update(tools=[{"type": "function", "name": "dance"}])
+    response_id = client.create()
+    client.call(response_id, "dance", call_id="call_7")
+    result = {"type": "function_call_output", "call_id": "call_7", "output": "danced"}
+    assert client.send("conversation.item.create", item=result).names == ADDED
+
+
+def test_a_call_of_a_tool_may_be_told_as_it_was(client: Client) -> None:
+    call = {"type": "mcp_call", "server_label": "shop", "name": "buy", "arguments": "{}", "output": "One cup."}
+    item = client.send("conversation.item.create", item=call).event("conversation.item.done")["item"]
+    assert (item["name"], item["output"]) == ("buy", "One cup.")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "mcp_list_tools", "server_label": "shop", "tools": []},
+        {"type": "mcp_approval_request", "server_label": "shop", "name": "buy", "arguments": "{}"},
+    ],
+)
+def test_what_only_the_server_makes_no_client_makes(item: dict[str, Any], client: Client) -> None:
+    assert client.send("conversation.item.create", item=item).fault == ("unsupported_value", "item.type")

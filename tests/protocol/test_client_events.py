@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from openai.types import realtime as openai
+from openai.types import responses
 from openai.types.realtime import (
     realtime_audio_config_input,
     realtime_audio_formats,
@@ -14,11 +15,13 @@ from openai.types.realtime import (
     realtime_conversation_item_assistant_message,
     realtime_conversation_item_user_message,
     realtime_response_create_audio_output,
+    realtime_tools_config_union,
+    realtime_tracing_config,
 )
 from pydantic import BaseModel
 
 from realtime.protocol import client_events as asked
-from realtime.protocol import config, items
+from realtime.protocol import config, items, tools
 from tests.protocol.client import Client
 from tests.protocol.contract import CLIENT_EVENTS
 
@@ -42,6 +45,19 @@ PAIRS: list[tuple[type[BaseModel], type[msgspec.Struct]]] = [
     (openai.RealtimeResponseCreateParams, asked.ResponseParams),
     (openai.RealtimeResponseCreateAudioOutput, asked.ResponseAudio),
     (realtime_response_create_audio_output.Output, asked.ResponseAudioOutput),
+    (openai.RealtimeFunctionTool, tools.FunctionTool),
+    (realtime_tools_config_union.Mcp, tools.McpTool),
+    (realtime_tools_config_union.McpAllowedToolsMcpToolFilter, tools.ToolFilter),
+    (realtime_tools_config_union.McpRequireApprovalMcpToolApprovalFilter, tools.ApprovalFilter),
+    (openai.RealtimeTranscriptionSessionAudioInput, config.AudioInput),
+    (openai.RealtimeTruncationRetentionRatio, config.RetentionRatio),
+    (realtime_tracing_config.TracingConfiguration, config.TracingLabels),
+    (openai.RealtimeReasoning, config.Reasoning),
+    (responses.ResponsePrompt, config.PromptReference),
+    (openai.RealtimeMcpListTools, items.McpListTools),
+    (openai.RealtimeMcpToolCall, items.McpCall),
+    (openai.RealtimeMcpApprovalRequest, items.McpApprovalRequest),
+    (openai.RealtimeMcpApprovalResponse, items.McpApprovalResponse),
     (openai.RealtimeConversationItemFunctionCall, items.FunctionCall),
     (openai.RealtimeConversationItemFunctionCallOutput, items.FunctionCallOutput),
     (openai.RealtimeConversationItemUserMessage, items.Message),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,8 +22,7 @@ from realtime.protocol.config import (
     format_name,
     merge_update,
 )
-from realtime.protocol.offer import OPENAI_VOICES
-from tests.protocol.client import OFFER, Client
+from tests.protocol.client import Client
 from tests.protocol.effort import examples
 
 DEFAULT = SessionConfig(model="parrot")
@@ -179,6 +177,35 @@ def test_turn_detection_that_was_off_needs_a_type() -> None:
     )
 
 
+def test_a_choice_among_the_tools_falls_with_them() -> None:
+    before = update(tools=[{"type": "function", "name": "dance"}], tool_choice={"type": "function", "name": "dance"})
+    assert fault_of({"type": "realtime", "tools": []}, before) == ("invalid_value", "session.tool_choice.name")
+
+
+@pytest.mark.parametrize(
+    "truncation",
+    [
+        "disabled",
+        {"type": "retention_ratio", "retention_ratio": 0},
+        {"type": "retention_ratio", "retention_ratio": 1, "token_limits": {"post_instructions": 100}},
+    ],
+)
+def test_how_a_conversation_is_cut_is_replaced_whole(truncation: Any) -> None:
+    before = update(truncation={"type": "retention_ratio", "retention_ratio": 0.5, "token_limits": {}})
+    assert as_json(update(before, truncation=truncation))["truncation"] == truncation
+
+
+def test_a_temperature_is_shown_to_who_has_chosen_one(client: Client) -> None:
+    assert client.update(temperature=0.8).event("session.updated")["session"]["temperature"] == 0.8
+
+
+def test_the_strength_of_noise_reduction_is_shown_to_who_has_chosen_one(client: Client) -> None:
+    told = client.tune(noise_reduction={"type": "near_field"}).event("session.updated")["session"]
+    assert told["audio"]["input"]["noise_reduction"] == {"type": "near_field"}
+    told = client.tune(noise_reduction={"type": "near_field", "strength": 0.5}).event("session.updated")["session"]
+    assert told["audio"]["input"]["noise_reduction"]["strength"] == 0.5
+
+
 CHOICES = st.fixed_dictionaries(
     {},
     optional={
@@ -327,11 +354,40 @@ def test_a_knob_at_its_limit_is_accepted(knobs: dict[str, Any]) -> None:
         ({"audio": {"output": {"voice": None}}}, "invalid_type", "session.audio.output.voice"),
         ({"audio": {"output": {"voice": {}}}}, "missing_required_parameter", "session.audio.output.voice.id"),
         ({"tool_choice": "perhaps"}, "invalid_value", "session.tool_choice"),
+        ({"tool_choice": {"type": "function", "name": "sing"}}, "invalid_value", "session.tool_choice.name"),
+        ({"tools": [{"name": "dance"}]}, "missing_required_parameter", "session.tools[0].type"),
+        ({"tools": [{"type": "hammer", "name": "dance"}]}, "invalid_value", "session.tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "missing_required_parameter", "session.tools[0].name"),
+        (
+            {"truncation": {"type": "retention_ratio", "retention_ratio": 1.1}},
+            "invalid_value",
+            "session.truncation.retention_ratio",
+        ),
+        (
+            {
+                "truncation": {
+                    "type": "retention_ratio",
+                    "retention_ratio": 0.5,
+                    "token_limits": {"post_instructions": -1},
+                }
+            },
+            "invalid_value",
+            "session.truncation.token_limits.post_instructions",
+        ),
+        ({"tracing": {"name": "tea"}}, "unknown_parameter", "session.tracing.name"),
+        ({"reasoning": {"effort": "much"}}, "invalid_value", "session.reasoning.effort"),
+        ({"prompt": {}}, "missing_required_parameter", "session.prompt.id"),
+        (
+            {"audio": {"input": {"noise_reduction": {"type": "near_field", "strength": 1.1}}}},
+            "invalid_value",
+            "session.audio.input.noise_reduction.strength",
+        ),
         ({"truncation": "perhaps"}, "invalid_value", "session.truncation"),
         ({"tracing": "perhaps"}, "invalid_value", "session.tracing"),
         ({"include": ["everything"]}, "invalid_value", "session.include[0]"),
         ({"type": "séance"}, "invalid_value", "session.type"),
         ({"type": None}, "invalid_type", "session.type"),
+        ({"temperature": -0.1}, "invalid_value", "session.temperature"),
         ({"temperature": 2.1}, "invalid_value", "session.temperature"),
         ({"voice": "alloy"}, "unknown_parameter", "session.voice"),
         ({"id": "sess_1"}, "unknown_parameter", "session.id"),
@@ -344,92 +400,3 @@ def test_a_wrong_field_is_named(session: dict[str, Any], code: str, param: str) 
 
 def test_an_update_must_say_its_type() -> None:
     assert fault_of({"instructions": "Be brief."}) == ("missing_required_parameter", "session.type")
-
-
-# --- what only the session can judge -----------------------------------------------------------------------------
-
-
-def test_the_model_stays(client: Client) -> None:
-    assert client.update(model="cockatoo").fault == ("invalid_value", "session.model")
-
-
-def test_a_client_that_came_without_naming_a_model_may_name_one_once() -> None:
-    """The Agents SDK does, wherever it is not connected to OpenAI."""
-    client = Client(offer=replace(OFFER, default_model="parrot"))
-    client.open()
-    assert client.update(model="cockatoo").names == ["session.updated"]
-    assert client.session.config.model == "cockatoo"
-    assert client.update(model="macaw").fault == ("invalid_value", "session.model")
-
-
-def test_the_model_may_be_said_again(client: Client) -> None:
-    assert client.update(model="parrot").names == ["session.updated"]
-
-
-@pytest.mark.parametrize("voice", ["anna", {"id": "anna"}, *sorted(OPENAI_VOICES)])
-def test_a_voice_of_the_server_or_of_openai_is_accepted(voice: object, client: Client) -> None:
-    told = client.update(audio={"output": {"voice": voice}})
-    assert told.event("session.updated")["session"]["audio"]["output"]["voice"] == voice
-
-
-@pytest.mark.parametrize("voice", ["otto", "", "Anna", {"id": "otto"}])
-def test_a_voice_nobody_has_is_refused_and_the_others_are_named(voice: object, client: Client) -> None:
-    told = client.update(audio={"output": {"voice": voice}})
-    assert told.fault == ("invalid_value", "session.audio.output.voice")
-    assert all(name in told.error["message"] for name in ("anna", *OPENAI_VOICES))
-
-
-def test_the_voice_may_change_until_it_was_heard(client: Client) -> None:
-    response_id = client.create()
-    client.say(response_id, "Hm", ms=0)
-    assert client.update(audio={"output": {"voice": "anna"}}).names == ["session.updated"]
-
-
-def test_the_voice_stays_once_it_was_heard(client: Client) -> None:
-    client.spoken_item(("Hm", 20))
-    told = client.update(audio={"output": {"voice": "anna"}})
-    assert told.fault == ("cannot_update_voice", "session.audio.output.voice")
-
-
-def test_the_voice_may_be_said_again_once_it_was_heard(client: Client) -> None:
-    client.spoken_item(("Hm", 20))
-    assert client.update(audio={"output": {"voice": "alloy"}}).names == ["session.updated"]
-
-
-def test_sound_of_a_reply_that_is_over_does_not_fix_the_voice(client: Client) -> None:
-    response_id = client.create()
-    client.send("response.cancel")
-    client.say(response_id, "Hm", 20)
-    assert client.update(audio={"output": {"voice": "anna"}}).names == ["session.updated"]
-
-
-def test_a_response_may_have_a_voice_of_its_own_until_one_was_heard(client: Client) -> None:
-    told = client.send("response.create", response={"audio": {"output": {"voice": "anna"}}})
-    assert told.event("response.created")["response"]["audio"]["output"]["voice"] == "anna"
-
-
-def test_a_response_keeps_to_the_voice_that_was_heard(client: Client) -> None:
-    client.spoken_item(("Hm", 20))
-    told = client.send("response.create", response={"audio": {"output": {"voice": "anna"}}})
-    assert told.fault == ("cannot_update_voice", "response.audio.output.voice")
-
-
-def test_a_response_may_name_the_sessions_voice_once_it_was_heard(client: Client) -> None:
-    client.spoken_item(("Hm", 20))
-    assert client.create(audio={"output": {"voice": "alloy"}})
-
-
-def test_a_response_cannot_have_a_voice_nobody_has(client: Client) -> None:
-    told = client.send("response.create", response={"audio": {"output": {"voice": "otto"}}})
-    assert told.fault == ("invalid_value", "response.audio.output.voice")
-
-
-# --- what the update sets in motion ------------------------------------------------------------------------------
-
-
-def test_a_change_of_the_input_reaches_the_microphone_before_the_client(client: Client) -> None:
-    assert client.tune(format={"type": "audio/pcmu"}).names == ["TuneInput", "session.updated"]
-
-
-def test_a_change_of_anything_else_leaves_the_microphone_alone(client: Client) -> None:
-    assert client.update(instructions="Be brief.", audio={"output": {"speed": 1.5}}).names == ["session.updated"]

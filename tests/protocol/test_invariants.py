@@ -12,7 +12,8 @@ from realtime.protocol import effects, reports
 from tests.protocol.client import Client, Told
 from tests.protocol.contract import events_said
 from tests.protocol.effort import WALKS
-from tests.protocol.walk import STEPS, Input, Walker, begin, fault_in, shorten, step, walk
+from tests.protocol.replay import fault_in, shorten, walk
+from tests.protocol.walk import STEPS, Input, Walker, begin, step
 
 EVERYTHING = {
     *events_said().keys() - {"session.created", "conversation.created"},
@@ -79,7 +80,7 @@ def test_the_walks_come_everywhere() -> None:
     """A walk that no longer leads somewhere would not notice when something breaks there."""
     seen: Counter[str] = Counter()
     for seed in range(120):
-        client, walker = begin(), Walker(Random(seed))
+        client, walker = begin(), Walker(Random(seed), servers=True)
         for _ in range(STEPS):
             given = walker.next_input(client)
             seen[type(given).__name__] += 1

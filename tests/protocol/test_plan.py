@@ -201,3 +201,86 @@ def test_what_the_conversation_would_not_take_a_response_does_not_take_either(
 def test_audio_with_words_may_stand_in_a_responses_own_context(client: Client) -> None:
     part = {"type": "input_audio", "audio": "AAAA", "transcript": "Hello."}
     assert words(started(client, input=[message("", content=[part])])) == ["Hello."]
+
+
+# --- tools -------------------------------------------------------------------------------------------------------
+
+DANCE = {"type": "function", "name": "dance", "description": "Dances.", "parameters": {"type": "object"}}
+SING = {"type": "function", "name": "sing"}
+
+
+def tools(start: StartReply) -> list[str]:
+    return [tool.name for tool in start.tools]
+
+
+def test_a_response_has_the_sessions_tools(client: Client) -> None:
+    client.update(tools=[DANCE, SING], tool_choice="required", parallel_tool_calls=False)
+    start = started(client)
+    assert (tools(start), start.tool_choice, start.parallel_tool_calls) == (["dance", "sing"], "required", False)
+    assert start.tools[0].description == "Dances."
+
+
+def test_a_response_may_have_tools_of_its_own(client: Client) -> None:
+    client.update(tools=[DANCE])
+    assert tools(started(client, tools=[SING])) == ["sing"]
+
+
+def test_a_response_may_have_no_tools_where_the_session_has_some(client: Client) -> None:
+    client.update(tools=[DANCE], tool_choice="required")
+    start = started(client, tools=[])
+    assert (tools(start), start.tool_choice) == ([], "auto")
+
+
+def test_a_response_may_choose_among_the_sessions_tools(client: Client) -> None:
+    client.update(tools=[DANCE, SING])
+    start = started(client, tool_choice={"type": "function", "name": "sing"})
+    assert (tools(start), start.tool_choice) == (["dance", "sing"], "sing")
+
+
+def test_the_sessions_choice_does_not_hold_for_a_responses_own_tools(client: Client) -> None:
+    client.update(tools=[DANCE], tool_choice={"type": "function", "name": "dance"})
+    assert started(client, tools=[SING]).tool_choice == "auto"
+
+
+@pytest.mark.parametrize(
+    ("response", "code", "param"),
+    [
+        ({"tool_choice": {"type": "function", "name": "sing"}}, "invalid_value", "response.tool_choice.name"),
+        ({"tools": [SING, SING]}, "invalid_value", "response.tools[1].name"),
+        (
+            {"tools": [{"type": "function", "name": "sing", "parameters": {"required": 5}}]},
+            "invalid_function_parameters",
+            "response.tools[0].parameters.required",
+        ),
+        (
+            {"tools": [{"type": "mcp", "server_label": "shop"}]},
+            "missing_required_parameter",
+            "response.tools[0].server_url",
+        ),
+    ],
+)
+def test_tools_that_could_not_work_are_named(response: dict[str, Any], code: str, param: str, client: Client) -> None:
+    client.update(tools=[DANCE])
+    assert ask(client, **response).fault == (code, param)
+
+
+@pytest.mark.parametrize(
+    ("asked", "planned"),
+    [
+        ({"temperature": 0.5}, {"temperature": 0.5}),
+        ({"reasoning": {"effort": "high"}}, {"effort": "high"}),
+        ({"parallel_tool_calls": True}, {"parallel_tool_calls": True}),
+        ({}, {"temperature": 0.2, "effort": "low", "parallel_tool_calls": False, "truncation": "disabled"}),
+    ],
+)
+def test_how_the_model_answers_is_the_sessions_choice_unless_the_response_has_one(
+    asked: dict[str, Any], planned: dict[str, Any], client: Client
+) -> None:
+    client.update(temperature=0.2, reasoning={"effort": "low"}, parallel_tool_calls=False, truncation="disabled")
+    start = started(client, **asked)
+    assert {name: getattr(start, name) for name in planned} == planned
+
+
+def test_where_nobody_chooses_the_model_does(client: Client) -> None:
+    start = started(client)
+    assert (start.temperature, start.effort, start.parallel_tool_calls, start.truncation) == (None, None, True, "auto")

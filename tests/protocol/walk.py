@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
 from typing import Any, TypeAlias
 
@@ -44,13 +43,6 @@ SHOP: dict[str, Any] = {
     "require_approval": {"never": {"read_only": True}},
 }
 TOOLS: list[list[dict[str, Any]]] = [[], [DANCE], [SHOP, DANCE], [SHOP, DANCE]]
-SESSIONS: list[dict[str, Any]] = [
-    {"type": "realtime", "audio": {"input": audio_input}, "output_modalities": [modality], "tools": tools}
-    for audio_input in INPUTS
-    for modality in ("audio", "audio", "text")
-    for tools in TOOLS
-] + [{"type": "transcription", "audio": {"input": audio_input}} for audio_input in INPUTS]
-"""What the client asks for first."""
 OFFER = Offer(
     voices=frozenset({"anna"}),
     languages=frozenset({"en", "de"}),
@@ -71,57 +63,17 @@ def step(client: Client, given: Input) -> Told:
     return client.send_text(given) if isinstance(given, str | bytes) else client.report(given)
 
 
-def walk(seed: int) -> list[Input]:
-    """The inputs of one walk, as far as it came before something failed."""
-    client, walker, taken = begin(), Walker(Random(seed)), list[Input]()
-    for _ in range(STEPS):
-        taken.append(walker.next_input(client))
-        try:
-            step(client, taken[-1])
-        except Exception:
-            return taken
-    return []
-
-
-def fault_in(inputs: Sequence[Input]) -> Exception | None:
-    """What is wrong, if something is."""
-    client = begin()
-    try:
-        for given in inputs:
-            step(client, given)
-    except Exception as problem:
-        return problem
-    return None
-
-
-def shorten(inputs: list[Input]) -> list[Input]:
-    """As few of the inputs as fail in the same way."""
-    kind = _place(fault_in(inputs))
-    size = len(inputs) // 2
-    while size:
-        for start in range(0, len(inputs), size):
-            fewer = inputs[:start] + inputs[start + size :]
-            if _place(fault_in(fewer)) == kind:
-                return shorten(fewer)
-        size //= 2
-    return inputs
-
-
-def _place(problem: Exception | None) -> object:
-    """Where something failed, and how."""
-    steps = traceback.extract_tb(problem.__traceback__) if problem else []
-    return (type(problem), steps[-1].filename, steps[-1].lineno) if steps else None
-
-
 class Walker:
     """Makes up what happens next."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, servers: bool = False) -> None:
+        """`servers`: whether the walk comes by MCP servers, of which not every dialect knows."""
         self._random = random
+        self._tools = TOOLS if servers else TOOLS[:2]
         self._calm = random.choice([0.1, 0.5, 0.8])
         """How often the walk does what a well-behaved client and pipeline would do next."""
         self._ids = 0
-        self._first = [json.dumps({"type": "session.update", "session": random.choice(SESSIONS)})]
+        self._first = [json.dumps({"type": "session.update", "session": self._session()})]
 
     def next_input(self, client: Client) -> Input:
         """Anything at all, but likelier something that leads on."""
@@ -133,6 +85,14 @@ class Walker:
             return self._report(client)
         text = json.dumps(self._client_event(client))
         return self._damage(text) if self._random.random() < 0.05 else text
+
+    def _session(self) -> dict[str, Any]:
+        """What the client asks for first."""
+        audio = {"input": self._random.choice(INPUTS)}
+        if self._random.random() < 0.1:
+            return {"type": "transcription", "audio": audio}
+        modality, tools = self._random.choice(["audio", "audio", "text"]), self._random.choice(self._tools)
+        return {"type": "realtime", "audio": audio, "output_modalities": [modality], "tools": tools}
 
     # --- the pipeline --------------------------------------------------------------------------------------------
 
@@ -311,7 +271,9 @@ class Walker:
             "instructions": choose(["", "Be brief.", 5]),
             "output_modalities": choose([["audio"], ["text"], []]),
             "model": choose(["parrot", "parrot", "cockatoo"]),
-            "tools": choose([*TOOLS, *TOOLS, [{"type": "function"}], [{"type": "mcp", "server_label": "shop"}]]),
+            "tools": choose(
+                [*self._tools, *self._tools, [{"type": "function"}], [{"type": "mcp", "server_label": "shop"}]]
+            ),
             "tool_choice": choose(["auto", "none", "required", {"type": "mcp", "server_label": "shop"}]),
             "truncation": choose(["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.5}]),
             "tracing": choose([None, "auto", {"workflow_name": "tea"}]),
@@ -400,7 +362,7 @@ class Walker:
             "metadata": choose([{"topic": "tea"}, {"topic": 5}]),
             "max_output_tokens": choose(["inf", 100, 0]),
             "audio": {"output": self._some({"voice": choose(["alloy", "anna"]), "format": {"type": "audio/pcma"}})},
-            "tools": choose([*TOOLS, [{"type": "function"}]]),
+            "tools": choose([*self._tools, [{"type": "function"}]]),
             "tool_choice": choose(["auto", "required", {"type": "mcp", "server_label": "shop", "name": "look"}]),
         }
         return {"type": "response.create"} | self._some({"response": self._some(response)})

@@ -15,7 +15,7 @@ export async function call(url, agent, config) {
     config: { audio: { input: { turnDetection: { type: "server_vad" } } }, ...config },
   });
   reportAll(session);
-  await session.connect({ apiKey: "any key will do", url: `${url}/v1/realtime?model=gpt-realtime` });
+  await session.connect({ apiKey: "any key will do", url: `${url}/v1/realtime` });
   const microphone = new Microphone((frame) => session.sendAudio(new Uint8Array(frame).buffer));
   const hangUp = () => {
     microphone.close();
