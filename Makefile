@@ -1,10 +1,11 @@
 # make serve: a fresh machine → talk to it.  make test: everything CI runs.  make help: the rest.
 PYTHON ?= python3
 VENV := .venv
+FUZZ_SECONDS ?= 180
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve install models test check format proto bench chromium clean
+.PHONY: help serve install models test check format proto fuzz bench chromium node clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +18,7 @@ install: $(VENV)/.installed  ## create the virtual environment and install what 
 models: install  ## fetch the default models (about 180 MB, once)
 	@$(BIN)/realtime models pull
 
-test: check models chromium  ## everything CI runs, with coverage
+test: check models chromium node  ## everything CI runs, with coverage
 	PYTHONASYNCIODEBUG=1 $(BIN)/pytest --cov --cov-report=term
 
 check: $(VENV)/.dev  ## format, lint, strict types
@@ -32,6 +33,9 @@ format: $(VENV)/.dev  ## write the code as the formatter wants it
 proto: $(VENV)/.dev  ## generate the gRPC code from proto/
 	$(BIN)/python -m tools.generate_proto
 
+fuzz: $(VENV)/.dev  ## talk to the server like a mad client, for FUZZ_SECONDS (180)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -q -o timeout=0 --show-capture=no tests/fuzz
+
 bench: models  ## measure the latency of whole turns and the cost of listening
 	$(BIN)/realtime bench latency
 	$(BIN)/realtime bench listening
@@ -39,6 +43,11 @@ bench: models  ## measure the latency of whole turns and the cost of listening
 chromium:  # the browser that the tests of the demo page drive
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } \
 		|| { echo "The tests of the demo page need Chromium: install it, then run this again." >&2; exit 1; }
+
+node:  # what OpenAI's JavaScript clients run in when the tests drive them
+	@{ command -v node && command -v npm; } >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm; } \
+		|| { echo "The tests of JavaScript clients need Node.js and npm: install them, then run this again." >&2; exit 1; }
 
 clean:  ## remove what is not in the repository; models stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

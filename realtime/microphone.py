@@ -13,9 +13,10 @@ from realtime.audio import Audio, Pcm, samples_to_ms
 from realtime.codecs import Codec, find_codec
 from realtime.codecs.resample import Resampler
 from realtime.engines.base import Detector, Enhancer, EnhancerStream
-from realtime.pipeline.endpoint import Began, Knobs
+from realtime.pipeline.eagerness import EAGERNESS
+from realtime.pipeline.endpoint import Began, Ended, Knobs, Paused, Verdict
 from realtime.pipeline.listen import Listener
-from realtime.protocol.config import AudioInput, NoiseReduction, ServerVad, format_name
+from realtime.protocol.config import AudioInput, NoiseReduction, SemanticVad, TurnDetection, format_name
 from realtime.protocol.reports import SpeechBegan, SpeechEnded
 
 _CHUNK_MS = 1000
@@ -48,23 +49,36 @@ class Microphone:
             self._late = self._after_late(self._rest())
             self._cleaning = self._cleaner(settings.noise_reduction)
         self._settings = settings
-        detection = settings.turn_detection
-        self._listener.tune(_knobs(detection) if isinstance(detection, ServerVad) else None)
+        self._listener.tune(_knobs(settings.turn_detection) if settings.turn_detection else None)
 
     def chunks(self, audio: bytes) -> Iterator[bytes]:
         """`audio` in pieces that can be listened to without holding anybody else up."""
         size = self.codec.rate_hz * self._settings.format.bytes_per_sample * _CHUNK_MS // 1000
         return (audio[start : start + size] for start in range(0, len(audio), size))
 
-    def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded]:
-        """The turn boundaries in the next piece; run it to the end. Act on each before asking for the next."""
+    def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded | Paused]:
+        """The turn boundaries in the next piece; run it to the end. Act on each before asking for the next.
+
+        A `Paused` is to be answered with `decide`, sooner or later.
+        """
         sound = self._after_late(self._clean(self._resampler.push(self._decoder.decode(chunk))))
         for boundary in self._listener.push(sound):
-            at_ms = samples_to_ms(boundary.at_sample, self._listener.rate_hz)
-            if isinstance(boundary, Began):
-                yield SpeechBegan(audio_start_ms=at_ms)
-            else:
-                yield SpeechEnded(audio_end_ms=at_ms)
+            match boundary:
+                case Began():
+                    yield SpeechBegan(audio_start_ms=samples_to_ms(boundary.at_sample, self.rate_hz))
+                case Ended():
+                    yield self._told(boundary)
+                case Paused():
+                    yield boundary
+
+    def newest(self, ms: float) -> Audio:
+        """The last `ms` of the turn in progress, or all of it."""
+        return Audio(self._listener.newest(ms), self.rate_hz)
+
+    def decide(self, verdict: Verdict) -> SpeechEnded | None:
+        """The end of the turn, where the sound has come to by now; None if the verdict is that it goes on, or late."""
+        ended = self._listener.decide(verdict)
+        return self._told(ended) if ended else None
 
     def take(self) -> Pcm:
         """The audio of the turn, shape (n,) at `rate_hz`; the rest is for the next."""
@@ -87,6 +101,9 @@ class Microphone:
         self._decoder = self.codec.decoder()
         self._resampler = Resampler(self.codec.rate_hz, self._listener.rate_hz)
 
+    def _told(self, ended: Ended) -> SpeechEnded:
+        return SpeechEnded(audio_end_ms=samples_to_ms(ended.at_sample, self.rate_hz))
+
     def _cleaner(self, wanted: NoiseReduction | None) -> EnhancerStream | None:
         return self._enhancer.stream(self.rate_hz, wanted.type, wanted.strength) if wanted else None
 
@@ -108,7 +125,9 @@ def decode_recording(audio: bytes, codec: Codec) -> Audio:
     return Audio(codec.decoder().decode(audio), codec.rate_hz)
 
 
-def _knobs(detection: ServerVad) -> Knobs:
+def _knobs(detection: TurnDetection) -> Knobs:
+    if isinstance(detection, SemanticVad):
+        return EAGERNESS["medium" if detection.eagerness == "auto" else detection.eagerness]
     return Knobs(
         threshold=detection.threshold,
         silence_ms=detection.silence_duration_ms,

@@ -20,6 +20,9 @@ from realtime.structs import Strict
 
 ENVIRONMENT_PREFIX = "REALTIME_"
 
+NO_ENGINE = "none"
+"""Named in place of an engine where a server can do without."""
+
 DEFAULT_INSTRUCTIONS = "You are a helpful voice assistant. Answer in one or two short sentences."
 
 
@@ -91,7 +94,7 @@ class ThreadSettings(Strict):
     """How many processors inference may use. Libraries multiply their defaults; here is the one place that decides."""
 
     workers: Annotated[int, Meta(ge=1)] = 2
-    """Inference steps at once: transcriptions and voices."""
+    """Inference steps at once: transcriptions, voices and turn ends."""
     per_inference: Annotated[int, Meta(ge=1)] = 1
     """Threads inside one such step."""
     chat: Annotated[int, Meta(ge=1)] = 1
@@ -139,13 +142,15 @@ class Settings(Strict):
     log: LogSettings = LogSettings()
     mcp: RemoteToolSettings = RemoteToolSettings()
     detector: EngineChoice = EngineChoice(engine="silero")
+    turn_detector: EngineChoice = EngineChoice(engine="smart-turn")
+    """Or `NO_ENGINE`: then `semantic_vad` is refused."""
     enhancer: EngineChoice = EngineChoice(engine="webrtc")
     transcriber: EngineChoice = EngineChoice(engine="faster-whisper")
     chat: EngineChoice = EngineChoice(engine="llama-cpp")
     synthesizer: EngineChoice = EngineChoice(engine="hibari")
 
 
-_ENGINE_TABLES = ("detector", "enhancer", "transcriber", "chat", "synthesizer")
+_ENGINE_TABLES = ("detector", "turn_detector", "enhancer", "transcriber", "chat", "synthesizer")
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:

@@ -60,6 +60,30 @@ class FakeDetector:
 
 
 @dataclass
+class FakeTurnDetector:
+    """Finds turns as complete as the script says, one look after another; an exception in it is raised instead."""
+
+    script: list[float | Exception] = field(default_factory=lambda: [1.0])
+    heard: list[Pcm] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    """When given, no look is over before it is set."""
+    rate_hz: int = SPEECH_RATE_HZ
+    window_ms: int = 8000
+
+    async def completeness(self, turn: Pcm) -> float:
+        self.heard.append(turn)
+        found = self.script[min(len(self.heard), len(self.script)) - 1]
+        if self.gate:
+            await self.gate.wait()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def close(self) -> None:
+        return
+
+
+@dataclass
 class FakeEnhancerStream:
     """One microphone: its sound comes out multiplied by `gain`, the last millisecond with what follows."""
 
@@ -173,7 +197,7 @@ class FakeChat:
     reason: str = "stop"
     """How an answer ends that calls nothing."""
     model: str = "fake-mind"
-    abilities: frozenset[Ability] = frozenset(get_args(Ability))
+    abilities: frozenset[Ability] = frozenset(get_args(Ability)) - {"reading_ahead"}
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         self.prompts.append(prompt)
@@ -226,6 +250,7 @@ class FakeSynthesizer:
 
 def fake_engines(
     *,
+    turn_detector: FakeTurnDetector | None = None,
     enhancer: FakeEnhancer | None = None,
     transcriber: FakeTranscriber | None = None,
     chat: FakeChat | None = None,
@@ -234,6 +259,7 @@ def fake_engines(
     """Fakes, those given and defaults for the rest."""
     return Engines(
         detector=FakeDetector(),
+        turn_detector=turn_detector or FakeTurnDetector(),
         enhancer=enhancer or FakeEnhancer(),
         transcriber=transcriber or FakeTranscriber(),
         chat=chat or FakeChat(),

@@ -2,6 +2,7 @@
 
 conductor      the loop that holds the session; performs what the session answers
 errands        the tasks of a conversation, which report to that loop and touch nothing else
+pauses         whether the user's turn is over, where its sound tells
 transcriptions the user's speech into words
 replies        answers, written or spoken
 tool_calls     the tools of MCP servers

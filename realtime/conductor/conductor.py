@@ -23,6 +23,7 @@ import structlog
 from realtime.audio import Audio
 from realtime.conductor.errands import Errands, Told
 from realtime.conductor.offer import make_offer
+from realtime.conductor.pauses import Pauses
 from realtime.conductor.playback import Playback
 from realtime.conductor.recordings import Recordings
 from realtime.conductor.replies import Replies
@@ -32,6 +33,7 @@ from realtime.engines.ensemble import Engines
 from realtime.ids import NewId, random_id
 from realtime.microphone import Microphone, decode_recording
 from realtime.pipeline.clock import Clock, LoopClock
+from realtime.pipeline.endpoint import Paused, Verdict
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
 from realtime.protocol.client_events import ClientEvent
@@ -134,6 +136,8 @@ class Conductor:
         self._transcriptions = Transcriptions(self._engines.transcriber, errands, self._clock)
         self._replies = Replies(self._engines, self._settings, errands, self._playback, self._clock)
         self._tool_calls = ToolCalls(errands, self._remote_tools) if self._remote_tools else None
+        detector = self._engines.turn_detector
+        self._pauses = Pauses(detector, errands, self._microphone) if detector else None
 
     # --- the loop: the only place where the session changes ------------------------------------------------------
 
@@ -158,6 +162,9 @@ class Conductor:
             return self._session.receive(event)
         if self._errands.is_stale(event):
             return []
+        if isinstance(event.report, Verdict):
+            ended = self._microphone.decide(event.report)
+            return self._session.receive(ended) if ended else []
         if isinstance(event.report, reports.HeardAll | reports.NotHeard):
             self._transcriptions.is_over(event.report.item_id)
         return self._session.receive(event.report)
@@ -171,6 +178,8 @@ class Conductor:
                     self._microphone.tune(output.settings)
                 case effects.StartReply():
                     await self._perform(self._session.receive(self._replies.start(output)))
+                case effects.ReadAhead():
+                    await self._replies.read_ahead(output.reply)
                 case effects.StopReply():
                     await self._replies.stop(output.response_id)
                     self._playback.stop()
@@ -218,7 +227,11 @@ class Conductor:
     async def _listen(self, audio: bytes) -> None:
         for chunk in self._microphone.chunks(audio):
             for boundary in self._microphone.hear(chunk):
-                await self._perform(self._session.receive(boundary))
+                if isinstance(boundary, Paused):
+                    assert self._pauses
+                    self._pauses.consider(boundary)
+                else:
+                    await self._perform(self._session.receive(boundary))
             if self._transcriptions.is_following:
                 self._transcriptions.hear(self._microphone.new_sound())
             if len(chunk) < len(audio):

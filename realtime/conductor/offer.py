@@ -15,6 +15,7 @@ def make_offer(engines: Engines, settings: ConversationSettings, *, mcp: bool, e
         languages=engines.transcriber.languages,
         abilities=engines.chat.abilities,
         mcp=mcp,
+        semantic_turns=engines.turn_detector is not None,
         prompts={
             name: StoredPrompt(instructions=prompt.instructions, version=prompt.version)
             for name, prompt in settings.prompts.items()

@@ -1,7 +1,8 @@
 """What a model can do, in this project's own words.
 
-Small protocols: a `Detector` says how likely a window of sound is speech, an `Enhancer` takes noise out of it, a
-`Transcriber` turns speech into words, a `Chat` model answers, a `Synthesizer` speaks. An engine object is immutable
+Small protocols: a `Detector` says how likely a window of sound is speech, a `TurnDetector` how likely the speaker has
+finished, an `Enhancer` takes noise out of the sound, a `Transcriber` turns speech into words, a `Chat` model answers, a
+`Synthesizer` speaks. An engine object is immutable
 once open and shared by every conversation; whatever recurs lives in a stream or in one call. Engines are opened by
 functions found through entry points (`registry`), so a third party's engine comes in by the same door as the built-in
 ones.
@@ -57,6 +58,31 @@ class Detector(Protocol):
 
     def stream(self) -> DetectorStream:
         """A new listener, with state of its own."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+# --- has the speaker finished? -----------------------------------------------------------------------------------
+
+
+class TurnDetector(Protocol):
+    """Hears whether somebody who has paused is done or will go on."""
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    @property
+    def window_ms(self) -> int:
+        """How much of a turn's end it listens to. What came before may be left out."""
+        ...
+
+    async def completeness(self, turn: Pcm) -> float:
+        """How likely the speaker has finished, 0 to 1.
+
+        `turn` is what was said so far and the silence after it, shape (n,) at `rate_hz`. Somebody waits for the answer:
+        it is wanted in less time than a pause takes. Cancelling withdraws the question.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -281,8 +307,9 @@ class Finish:
 
 AnswerPart: TypeAlias = Read | Token | ToolCallPart | Finish
 
-Ability: TypeAlias = Literal["images", "reasoning", "tools", "counting"]
-"""What not every language model can do: see pictures, think first, call functions, count tokens for `Truncation`."""
+Ability: TypeAlias = Literal["images", "reasoning", "tools", "counting", "reading_ahead"]
+"""What not every language model can do: see pictures, think first, call functions, count tokens for `Truncation`,
+remember what it has read so that reading a prompt's beginning before its end is known pays."""
 
 
 class Chat(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from realtime.engines.base import Chat, Detector, Enhancer, Synthesizer, Transcriber
+from realtime.engines.base import Chat, Detector, Enhancer, Synthesizer, Transcriber, TurnDetector
 from realtime.engines.scheduler import Scheduler
 
 
@@ -19,9 +19,13 @@ class Engines:
     chat: Chat
     synthesizer: Synthesizer
     scheduler: Scheduler
+    turn_detector: TurnDetector | None = None
+    """None where turns can only be ended by silence."""
 
     async def close(self) -> None:
         """Let running work end and give the models back. Cancelling leaves some of them open."""
-        for engine in (self.detector, self.enhancer, self.transcriber, self.chat, self.synthesizer):
-            await engine.close()
+        opened = self.detector, self.turn_detector, self.enhancer, self.transcriber, self.chat, self.synthesizer
+        for engine in opened:
+            if engine:
+                await engine.close()
         await asyncio.to_thread(self.scheduler.close)

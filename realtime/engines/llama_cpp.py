@@ -45,7 +45,7 @@ class LlamaCpp:
 
     def __init__(self, server: xllamacpp.Server, options: LlamaCppOptions) -> None:
         self.model = options.model
-        self.abilities: frozenset[Ability] = frozenset(("tools", "counting"))
+        self.abilities: frozenset[Ability] = frozenset(("tools", "counting", "reading_ahead"))
         self._server = server
         self._options = options
         self._counts = TokenCounts(self._complaint, options.context_tokens)

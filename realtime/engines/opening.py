@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 import structlog
 
+from realtime.engines.base import TurnDetector
 from realtime.engines.ensemble import Engines
 from realtime.engines.registry import Kind, Workshop, find_engine
 from realtime.engines.scheduler import Scheduler
-from realtime.settings import EngineChoice, Settings
+from realtime.settings import NO_ENGINE, EngineChoice, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -38,17 +39,27 @@ def open_engine(kind: Kind, settings: Settings, model_path: ModelPath, scheduler
 def open_engines(settings: Settings, model_path: ModelPath) -> Engines:
     """All configured engines, opened at the same time; raises as `open_engine` does."""
     scheduler = Scheduler(settings.threads.workers)
-    with ThreadPoolExecutor(5, thread_name_prefix="opening") as threads:
+    with ThreadPoolExecutor(6, thread_name_prefix="opening") as threads:
         detector = threads.submit(open_engine, "detector", settings, model_path, scheduler)
+        turn_detector = threads.submit(_open_turn_detector, settings, model_path, scheduler)
         enhancer = threads.submit(open_engine, "enhancer", settings, model_path, scheduler)
         transcriber = threads.submit(open_engine, "transcriber", settings, model_path, scheduler)
         chat = threads.submit(open_engine, "chat", settings, model_path, scheduler)
         synthesizer = threads.submit(open_engine, "synthesizer", settings, model_path, scheduler)
     return Engines(
         detector=detector.result(),
+        turn_detector=turn_detector.result(),
         enhancer=enhancer.result(),
         transcriber=transcriber.result(),
         chat=chat.result(),
         synthesizer=synthesizer.result(),
         scheduler=scheduler,
     )
+
+
+def _open_turn_detector(settings: Settings, model_path: ModelPath, scheduler: Scheduler) -> TurnDetector | None:
+    """The one engine that a server can do without."""
+    if settings.turn_detector.engine == NO_ENGINE:
+        return None
+    detector: TurnDetector = open_engine("turn_detector", settings, model_path, scheduler)
+    return detector

@@ -1,5 +1,5 @@
-"""Engines are found by entry point, in the groups `realtime.detector`, `.enhancer`, `.transcriber`, `.chat` and
-`.synthesizer`.
+"""Engines are found by entry point, in the groups `realtime.detector`, `.turn_detector`, `.enhancer`, `.transcriber`,
+`.chat` and `.synthesizer`.
 
 An entry point names a function `open_engine(workshop) -> engine` that loads the weights and warms them up, so that
 the first conversation is as fast as the second. It blocks for as long as that takes; the server calls it in a thread.
@@ -19,7 +19,7 @@ from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, UnknownEngine
 from realtime.structs import Strict
 
-Kind = Literal["detector", "enhancer", "transcriber", "chat", "synthesizer"]
+Kind = Literal["detector", "turn_detector", "enhancer", "transcriber", "chat", "synthesizer"]
 
 
 class Options(Strict):

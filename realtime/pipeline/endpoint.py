@@ -1,10 +1,14 @@
 """From speech probabilities to the beginning and end of a turn. Time is counted in samples; there is no clock.
 
     quiet ──enough speech──▶ speaking ──enough silence──▶ quiet
+                                └─ a pause, and a verdict ─▶ quiet
 
 Speech begins with `BEGIN_MS` of windows above the threshold and lasts until windows have stayed below a lower
-threshold for the whole silence duration. The distance between the two is Silero's own (`utils_vad.py`,
-`neg_threshold = threshold - 0.15`): without it, a voice near the threshold would begin and end at every window.
+threshold for the whole silence duration. That is shorter for a turn that sounds complete: somebody is asked during
+the silence (`Paused`) and answers while it goes on, or too late (`Verdict`).
+
+The distance between the two thresholds is Silero's own (`utils_vad.py`, `neg_threshold = threshold - 0.15`): without
+it, a voice near the threshold would begin and end at every window.
 """
 
 from __future__ import annotations
@@ -21,9 +25,18 @@ HYSTERESIS = 0.15
 MIN_RELEASE_PROBABILITY = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How complete a turn must sound to be over once a silence has lasted so long."""
+
+    silence_ms: int
+    sure_from: float
+    """0 to 1."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
-    """How turns are told apart (`server_vad`)."""
+    """How turns are told apart: with `looks_ms` as `semantic_vad` does it, without as `server_vad`."""
 
     threshold: float = 0.5
     """Probability from which a window counts as speech, 0 to 1."""
@@ -31,6 +44,12 @@ class Knobs:
     """Silence that ends a turn."""
     prefix_ms: int = 300
     """Audio kept from before the speech began."""
+    looks_ms: tuple[int, ...] = ()
+    """Moments of a silence at which the turn is to be listened to; the least complete that it has sounded counts."""
+    bars: tuple[Bar, ...] = ()
+    """The longer the silence, the lower; none of them is longer than `silence_ms`."""
+    blind_silence_ms: int = 500
+    """Silence that ends a turn nobody could judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +66,25 @@ class Ended:
     at_sample: int
 
 
-Boundary: TypeAlias = Began | Ended
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The turn may be over: does its audio up to this sample of the stream sound complete?"""
+
+    at_sample: int
+    since_sample: int
+    """Where the silence began, by which this pause is known from any other of the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a `Paused`."""
+
+    pause: Paused
+    completeness: float | None
+    """How complete the turn sounded, 0 to 1; None when nobody could tell."""
+
+
+Boundary: TypeAlias = Began | Paused | Ended
 
 
 class Endpointer:
@@ -61,16 +98,29 @@ class Endpointer:
         """Length of the run of speech that may become a turn, in silence; unused while speaking."""
         self._silent_samples = 0
         """Length of the run of silence that may end the turn; unused in silence."""
+        self._verdicts: list[float | None] = []
+        """On this silence."""
 
     def push(self, probability: float, start: int, end: int) -> Boundary | None:
         """Weigh the window from sample `start` to `end` of the stream, with the probability that it is speech."""
         weigh = self._while_speaking if self.speaking else self._while_quiet
         return weigh(probability, start, end)
 
+    def is_over(self, verdict: Verdict, end: int) -> bool:
+        """Take a verdict in. Whether it ends the turn at once, now that the stream has come to sample `end`.
+
+        Not if the silence it is about is over: the speaker has gone on, or the turn has ended by other means.
+        """
+        if not self.speaking or verdict.pause.since_sample != end - self._silent_samples:
+            return False
+        self._verdicts.append(verdict.completeness)
+        return self._silent_samples >= self._longest_samples()
+
     def stop(self) -> None:
         """Nobody is speaking, whatever the windows said: the turn was ended or dropped by other means."""
         self.speaking = False
         self._voiced_samples = self._silent_samples = 0
+        self._verdicts.clear()
 
     def _while_quiet(self, probability: float, start: int, end: int) -> Began | None:
         self._voiced_samples = self._voiced_samples + end - start if probability >= self.knobs.threshold else 0
@@ -81,13 +131,30 @@ class Endpointer:
         self.speaking = True
         return began
 
-    def _while_speaking(self, probability: float, start: int, end: int) -> Ended | None:
+    def _while_speaking(self, probability: float, start: int, end: int) -> Paused | Ended | None:
         release = max(self.knobs.threshold - HYSTERESIS, MIN_RELEASE_PROBABILITY)
         if probability >= release:
             self._silent_samples = 0
+            self._verdicts.clear()
             return None
+        before = self._silent_samples
         self._silent_samples += end - start
-        if self._silent_samples < ms_to_samples(self.knobs.silence_ms, self._rate_hz):
-            return None
-        self.stop()
-        return Ended(end)
+        if self._silent_samples >= self._longest_samples():
+            self.stop()
+            return Ended(end)
+        is_due = any(before < self._samples(look_ms) <= self._silent_samples for look_ms in self.knobs.looks_ms)
+        return Paused(end, end - self._silent_samples) if is_due else None
+
+    def _longest_samples(self) -> int:
+        """The silence that ends the turn, by what is known of it."""
+        longest_ms = self.knobs.silence_ms
+        heard = [verdict for verdict in self._verdicts if verdict is not None]
+        if heard:
+            met = (bar.silence_ms for bar in self.knobs.bars if min(heard) >= bar.sure_from)
+            longest_ms = min(met, default=longest_ms)
+        elif self._verdicts:
+            longest_ms = min(longest_ms, self.knobs.blind_silence_ms)
+        return self._samples(longest_ms)
+
+    def _samples(self, ms: float) -> int:
+        return ms_to_samples(ms, self._rate_hz)

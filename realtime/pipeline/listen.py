@@ -3,7 +3,8 @@
 Detection runs inline, a tenth of a millisecond for each 32 ms of sound, and not in a task of its own: what is reported
 then depends on the sound alone and never on how the event loop was scheduled, and a `commit` from the client has
 always been preceded by all audio that came before it. `Listener.push` is a generator so that the caller can act on a
-boundary (take the turn's audio) before sound from after that boundary is looked at.
+boundary (take the turn's audio) before sound from after that boundary is looked at. Whether a pause is the end of a
+turn takes too long to be found out inline: it is asked (`Paused`) and answered (`decide`), and the sound goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from realtime.audio import Framer, Pcm, ms_to_samples
 from realtime.engines.base import Detector
-from realtime.pipeline.endpoint import BEGIN_MS, Began, Boundary, Ended, Endpointer, Knobs
+from realtime.pipeline.endpoint import BEGIN_MS, Began, Boundary, Ended, Endpointer, Knobs, Paused, Verdict
 from realtime.pipeline.recording import Recording
 
 
@@ -58,11 +59,24 @@ class Listener:
             if isinstance(boundary, Began):
                 yield self._begin(boundary, self._endpointer.knobs)
             elif isinstance(boundary, Ended) or self._turn_is_too_long(self._endpointer):
-                self._endpointer.stop()
-                self._turn_over = True
-                yield Ended(self._recording.end)
+                yield self._end(self._endpointer)
+            elif isinstance(boundary, Paused):
+                yield boundary
             elif not self._endpointer.speaking:
                 self._forget_silence(self._endpointer.knobs)
+
+    def newest(self, ms: float) -> Pcm:
+        """The last `ms` of the turn in progress, shape (n,), or all of it."""
+        return self._recording.since(self._recording.end - ms_to_samples(ms, self.rate_hz))
+
+    def decide(self, verdict: Verdict) -> Ended | None:
+        """The end of the turn, if that is what follows from a verdict; None while it goes on, or is another turn.
+
+        The turn ends where the stream has come to, not where the pause was: what was heard meanwhile is part of it.
+        """
+        if self._endpointer is None or not self._endpointer.is_over(verdict, self._recording.end):
+            return None
+        return self._end(self._endpointer)
 
     def new_sound(self) -> Pcm:
         """The audio of the turn in progress that has not been given by this before, shape (n,); none in silence.
@@ -95,6 +109,11 @@ class Listener:
         self._recording.cut(padded)
         self._turn_start = self._recording.start
         return Began(self._turn_start)
+
+    def _end(self, endpointer: Endpointer) -> Ended:
+        endpointer.stop()
+        self._turn_over = True
+        return Ended(self._recording.end)
 
     def _turn_is_too_long(self, endpointer: Endpointer) -> bool:
         return endpointer.speaking and self._recording.end - self._turn_start >= self._max_turn_samples

@@ -110,6 +110,13 @@ class StartReply:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAhead:
+    """The next response will probably begin like this one: the model may read it now, while nobody waits for it."""
+
+    reply: StartReply
+
+
+@dataclass(frozen=True, slots=True)
 class StopReply:
     """Stop making a response. Its events that follow say how far it came."""
 
@@ -154,6 +161,7 @@ Effect: TypeAlias = (
     | AwaitSpeech
     | StopAwaitingSpeech
     | StartReply
+    | ReadAhead
     | StopReply
     | ListTools
     | CallTool

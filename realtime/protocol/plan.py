@@ -15,6 +15,9 @@ from realtime.protocol.response import Context, Plan
 from realtime.protocol.toolbox import NO_TOOLS, Listed, Toolbox, fill_toolbox
 from realtime.protocol.tools import ToolConfig, check_tool_choice, check_tools, resolve_servers
 
+_WORDS = ("auto", "none", "required")
+"""Choices that name no tool."""
+
 
 def plan_response(
     config: SessionConfig, params: ResponseParams, conversation: Conversation, offer: Offer, listed: Listed
@@ -75,7 +78,9 @@ def _toolbox(config: SessionConfig, params: ResponseParams, offer: Offer, listed
         toolbox = NO_TOOLS  # what the session chose is not there yet, and the user's turn is to be answered
     # Outside the conversation there is no item in which the client could be asked for its approval.
     usable = tuple(tool for tool in toolbox.tools if may_ask or not (tool.remote and tool.remote.asks_before))
-    return Toolbox(usable, toolbox.choice if usable else "auto")
+    chosen = toolbox.choice
+    kept = chosen in _WORDS or any(tool.name == chosen for tool in usable)
+    return Toolbox(usable, chosen if usable and kept else "auto")
 
 
 def _context(given: tuple[Item | ItemReference, ...] | None, conversation: Conversation, sees: bool) -> Context:

@@ -69,6 +69,26 @@ class Plan:
     """Whether it answers also when the user has said nothing."""
 
 
+def start_reply(response_id: str, plan: Plan, items: tuple[Item, ...]) -> StartReply:
+    """What the pipeline needs to know of a planned response."""
+    return StartReply(
+        response_id=response_id,
+        instructions=plan.instructions,
+        items=items,
+        modality=plan.modality,
+        max_output_tokens=plan.max_output_tokens,
+        output_format=plan.output_format,
+        voice=plan.voice,
+        speed=plan.speed,
+        tools=plan.toolbox.tools,
+        tool_choice=plan.toolbox.choice,
+        parallel_tool_calls=plan.parallel_tool_calls,
+        temperature=plan.temperature,
+        effort=plan.effort,
+        truncation=plan.truncation,
+    )
+
+
 class Response:
     """One response. Its methods return the events that tell the client what happened."""
 
@@ -97,23 +117,7 @@ class Response:
         """Ask the pipeline to make it."""
         assert self.stage is Stage.WAITING
         self.stage = Stage.RUNNING
-        plan = self.plan
-        return StartReply(
-            response_id=self.id,
-            instructions=plan.instructions,
-            items=items,
-            modality=plan.modality,
-            max_output_tokens=plan.max_output_tokens,
-            output_format=plan.output_format,
-            voice=plan.voice,
-            speed=plan.speed,
-            tools=plan.toolbox.tools,
-            tool_choice=plan.toolbox.choice,
-            parallel_tool_calls=plan.parallel_tool_calls,
-            temperature=plan.temperature,
-            effort=plan.effort,
-            truncation=plan.truncation,
-        )
+        return start_reply(self.id, self.plan, items)
 
     def count(self, read: reports.PromptRead | reports.Answered) -> None:
         """What the model has read; at the end, also what it has written."""

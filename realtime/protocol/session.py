@@ -29,7 +29,7 @@ from realtime.protocol.idle import Idle
 from realtime.protocol.items import FunctionCall, FunctionCallOutput, InputAudio, Item, McpApprovalResponse, Message
 from realtime.protocol.offer import Offer
 from realtime.protocol.plan import plan_response, tools_of
-from realtime.protocol.response import Output
+from realtime.protocol.response import Output, start_reply
 from realtime.protocol.responses import Responses
 from realtime.protocol.session_object import AnySessionObject, describe_session
 from realtime.protocol.slot import add_item
@@ -81,6 +81,7 @@ class Session:
             effects.TuneInput(self.config.audio.input),
             *self._trace(),
             *self._servers.use(self.config.tools),
+            *self._read_ahead(),
         ]
 
     def receive(self, event: Input) -> list[Output]:
@@ -163,7 +164,9 @@ class Session:
                 self._has_spoken = self._has_spoken or bool(told and report.audio)
                 return told
             case reports.ToolsListed() | reports.ToolsNotListed():
-                return self._servers.told(report)
+                told = self._servers.told(report)
+                changed = bool(told) and isinstance(report, reports.ToolsListed)
+                return [*told, *(self._read_ahead() if changed else [])]
             case reports.ToolAnswered() | reports.ToolFailed():
                 return self._servers.ended(report)
             case reports.Draining():
@@ -196,13 +199,14 @@ class Session:
         told = said.SessionUpdated(session=self._describe())
         trace = self._trace() if after.tracing != before.tracing else []
         listing = self._servers.use(after.tools) if after.tools != before.tools else []
+        rest = [*trace, *listing, *(self._read_ahead() if _reads_differently(before, after) else [])]
         if after.audio.input == before.audio.input:
-            return [told, *trace, *listing]
+            return [told, *rest]
         if after.audio.input.format != before.audio.input.format:
             self._turn.change_format()
         if after.audio.input.turn_detection is None and before.audio.input.turn_detection is not None:
             self._turn.stop_detecting()
-        return [effects.TuneInput(after.audio.input), told, *trace, *listing]
+        return [effects.TuneInput(after.audio.input), told, *rest]
 
     def _check_change(self, before: SessionConfig, after: SessionConfig) -> None:
         if after.model != before.model != self._offer.default_model:
@@ -225,6 +229,18 @@ class Session:
 
     def _describe(self) -> AnySessionObject:
         return describe_session(self.config, self.id, self._offer.expires_at)
+
+    def _read_ahead(self) -> list[Output]:
+        """What every response will begin with may be long: the model can read it before anybody has spoken."""
+        if self.config.type != "realtime" or not (self.config.instructions or self.config.tools):
+            return []
+        try:
+            plan = plan_response(
+                self.config, asked.ResponseParams(), self._conversation, self._offer, self._servers.listed
+            )
+        except InvalidRequest:
+            return []  # the tool that has to be called is not listed yet; whoever asks for a response is told
+        return [effects.ReadAhead(start_reply("", plan, self._conversation.items))]
 
     def _trace(self) -> list[Output]:
         tracing = self.config.tracing
@@ -351,6 +367,15 @@ class Session:
             return []
         self._turn_unanswered = False
         return self._respond(asked.ResponseParams())
+
+
+def _reads_differently(before: SessionConfig, after: SessionConfig) -> bool:
+    """Whether what the model is given begins in another way."""
+    return (before.instructions, before.tools, before.tool_choice) != (
+        after.instructions,
+        after.tools,
+        after.tool_choice,
+    )
 
 
 def _has_sound(item: Item) -> bool:

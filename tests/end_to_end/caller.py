@@ -20,6 +20,9 @@ from tests.protocol.contract import check_event
 
 FRAME_MS = 20
 
+TRANSCRIBED: dict[str, Any] = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
+"""A session that tells what it hears."""
+
 
 class Caller:
     """Speaks frame by frame at the pace of real time, and keeps every event, each checked against OpenAI's types."""
@@ -75,10 +78,9 @@ class Caller:
             await self._news.wait_for(lambda: self.seen(kind, times))
         return self.of_type(kind)[times - 1]
 
-    async def commit_and_ask(self) -> None:
-        """Let the button go, and want an answer."""
+    async def commit(self) -> None:
+        """Let the button go."""
         await self._connection.input_audio_buffer.commit()
-        await self._connection.response.create()
 
     async def write(self, text: str) -> None:
         """Ask in writing."""
@@ -97,6 +99,11 @@ class Caller:
         """Configure the session, and wait until it is."""
         await self._connection.session.update(session=session)
         await self.wait("session.updated")
+
+    async def listen_only(self, session: dict[str, Any]) -> None:
+        """Configure a transcription session as the beta did."""
+        await self._connection.transcription_session.update(session=session)
+        await self.wait("transcription_session.updated")
 
     async def truncate(self, item_id: str, audio_end_ms: int) -> None:
         await self._connection.conversation.item.truncate(item_id=item_id, content_index=0, audio_end_ms=audio_end_ms)

@@ -9,11 +9,11 @@ import pytest
 
 from realtime.engines.base import Transcriber
 from tests.end_to_end.ear import transcript
-from tests.end_to_end.node import Node, Told, check_contract
+from tests.end_to_end.node import Node, Told
 from tests.end_to_end.wer import word_error_rate
 from tests.live import LiveServer
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.model, pytest.mark.javascript, pytest.mark.timeout(180)]
 
 
 def address(server: LiveServer) -> str:
@@ -22,7 +22,7 @@ def address(server: LiveServer) -> str:
 
 def check_understood(told: Told) -> None:
     """Every event kept OpenAI's contract, and the SDK's own schemas could read it."""
-    check_contract(told)
+    told.check()
     assert told.all("not understood") == []
 
 
@@ -37,6 +37,8 @@ async def test_an_agent_answers_and_remembers_what_was_said(
 ) -> None:
     told = node.run("agent_answers.js", address(live_server), node.question("france"))
 
+    session = told.events("session.updated")[-1]["session"]
+    assert session["audio"]["input"]["turn_detection"]["type"] == "semantic_vad", "as the SDK has it by default"
     asked, answered = told.one("history")
     assert (asked["role"], answered["role"]) == ("user", "assistant")
     assert word_error_rate(words_of(asked), "What is the capital of France?") == 0
@@ -67,9 +69,7 @@ async def test_an_agent_uses_a_tool_and_says_what_it_learned(
 async def test_an_agent_that_is_talked_over_stops_and_forgets_what_was_not_heard(
     live_server: LiveServer, node: Node
 ) -> None:
-    told = node.run(
-        "agent_is_interrupted.js", address(live_server), node.question("joke"), node.question("france")
-    )
+    told = node.run("agent_is_interrupted.js", address(live_server), node.question("joke"), node.question("france"))
 
     assert told.all("audio_interrupted")
     stopped, answered = [event["response"] for event in told.events("response.done")]

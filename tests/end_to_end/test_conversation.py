@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
 
 import pytest
 from pytest_audioeval.samples.registry import SampleRegistry
@@ -13,7 +12,7 @@ from realtime.audio import Audio, silence
 from realtime.codecs.containers import read_audio
 from realtime.codecs.resample import resample
 from realtime.engines.base import Transcriber
-from tests.end_to_end.caller import Caller, calling
+from tests.end_to_end.caller import TRANSCRIBED, Caller, calling
 from tests.end_to_end.ear import transcript
 from tests.end_to_end.wer import word_error_rate
 from tests.live import LiveServer, question
@@ -21,7 +20,6 @@ from tests.live import LiveServer, question
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
 QUESTION = "What is the capital of France?"
-TRANSCRIBED: dict[str, Any] = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
 
 
 def answered(caller: Caller, times: int = 1) -> bool:
@@ -66,7 +64,8 @@ async def test_push_to_talk_waits_for_the_button(live_server: LiveServer) -> Non
         await caller.say(Audio(silence(800, 24_000), 24_000))
         assert not caller.seen("input_audio_buffer.speech_started")
         assert not caller.seen("input_audio_buffer.committed")
-        await caller.commit_and_ask()
+        await caller.commit()
+        await caller.respond()
         await caller.wait("response.done")
 
     heard = caller.of_type("conversation.item.input_audio_transcription.completed")[0]["transcript"]
@@ -74,7 +73,7 @@ async def test_push_to_talk_waits_for_the_button(live_server: LiveServer) -> Non
     assert caller.seen("response.output_audio.delta")
 
 
-async def test_talking_over_the_answer_stops_it(live_server: LiveServer) -> None:
+async def test_talking_over_the_answer_stops_it_and_what_was_not_heard_is_forgotten(live_server: LiveServer) -> None:
     session = {**TRANSCRIBED, "instructions": "Tell a very long story about a fox. Never stop."}
     async with calling(live_server.url, session) as caller:
         await caller.say(question("joke"))
@@ -82,8 +81,13 @@ async def test_talking_over_the_answer_stops_it(live_server: LiveServer) -> None
         spoken_at_ms = caller.sent_ms
         await caller.say(question("france"))
         await caller.say_nothing_until(lambda: answered(caller, 2))
+        stopped = caller.of_type("response.done")[0]["response"]
+        (item,) = stopped["output"]
+        await caller.truncate(item["id"], audio_end_ms=500)
+        await caller.wait("conversation.item.truncated")
+        await caller.retrieve(item["id"])
+        kept = (await caller.wait("conversation.item.retrieved"))["item"]["content"][0]["transcript"]
 
-    stopped = next(event for event in caller.of_type("response.done"))["response"]
     assert stopped["status"] == "cancelled"
     assert stopped["status_details"]["reason"] == "turn_detected"
     late = [
@@ -97,6 +101,10 @@ async def test_talking_over_the_answer_stops_it(live_server: LiveServer) -> None
     begun = [event["audio_start_ms"] for event in caller.of_type("input_audio_buffer.speech_started")]
     voiced_at_ms = spoken_at_ms + 200  # the clip begins with 200 ms of silence
     assert voiced_at_ms - 300 - 100 <= begun[1] <= voiced_at_ms - 300 + 100, "the turn begins 300 ms before the voice"
+    whole = item["content"][0]["transcript"]
+    assert whole.startswith(kept)
+    assert len(kept) < len(whole)
+    assert not caller.seen("error")
 
 
 async def test_a_truncated_answer_is_forgotten_from_where_it_was_cut(live_server: LiveServer) -> None:

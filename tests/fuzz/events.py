@@ -18,7 +18,17 @@ from tests.server.house import in_base64
 DialectName: TypeAlias = Literal["ga", "beta"]
 Path: TypeAlias = tuple[str | int, ...]
 
-SPEECH, SILENCE = in_base64(voice(400)), in_base64(np.concatenate((voice(300), quiet(700))))
+SPEECH, TURN, DEEP, NO_NUMBER, HUGE, LONG = "@speech", "@turn", "@deep", "@nan", "@huge", "@long"
+_MEANT = {
+    SPEECH: f'"{in_base64(voice(400))}"',
+    TURN: f'"{in_base64(np.concatenate((voice(300), quiet(700))))}"',
+    DEEP: "[" * 5000 + "]" * 5000,
+    NO_NUMBER: "NaN",
+    HUGE: "1e999",
+    LONG: f'"{"x" * 70_000}"',
+}
+"""What is too long to print when a conversation fails, or is no JSON, by the word that stands for it."""
+
 TOOL = {"type": "function", "name": "get_weather", "description": "", "parameters": {"type": "object"}}
 KITCHEN = {"type": "mcp", "server_label": "kitchen", "server_url": "https://kitchen.example/mcp"}
 QUESTION = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Where is Paris?"}]}
@@ -28,7 +38,7 @@ SPOKEN = {"type": "message", "role": "user", "content": [{"type": "input_audio",
 
 _COMMON: list[dict[str, Any]] = [
     {"type": "input_audio_buffer.append", "audio": SPEECH},
-    {"type": "input_audio_buffer.append", "audio": SILENCE},
+    {"type": "input_audio_buffer.append", "audio": TURN},
     {"type": "input_audio_buffer.commit"},
     {"type": "input_audio_buffer.clear"},
     {"type": "output_audio_buffer.clear"},
@@ -117,17 +127,16 @@ _BETA: list[dict[str, Any]] = [
             "include": ["item.input_audio_transcription.logprobs"],
         },
     },
-    {"type": "response.create", "response": {"modalities": ["text"], "max_response_output_tokens": 5, "voice": "alloy"}},
+    {
+        "type": "response.create",
+        "response": {"modalities": ["text"], "max_response_output_tokens": 5, "voice": "alloy"},
+    },
 ]
 EVENTS: dict[DialectName, list[dict[str, Any]]] = {"ga": _COMMON + _GA, "beta": _COMMON + _BETA}
 
-DEEP, NO_NUMBER, HUGE = "@deep", "@nan", "@huge"
-_UNSPEAKABLE = {DEEP: "[" * 5000 + "]" * 5000, NO_NUMBER: "NaN", HUGE: "1e999"}
-"""What `json.dumps` would not write, by the text it stands for."""
-
 _ODD_VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 2**31, 2**63, 2**64, 0.5, -0.0, 1e308, "", "root", "auto", "item_1", [], {}, [[]], [{}]),
-    *("\x00", "\ud800", "☃" * 600, "x" * 70_000, DEEP, NO_NUMBER, HUGE, {"type": "function"}, {"type": "message"}),
+    *("\x00", "\ud800", "☃" * 600, LONG, DEEP, NO_NUMBER, HUGE, {"type": "function"}, {"type": "message"}),
 )
 _ODD_TEXTS = (
     *("", " ", "null", "[]", "{}", '"text"', "{", "NaN", '{"type":1}', '{"type":"session.update"}', "\ufeff{}"),
@@ -151,7 +160,7 @@ class Saying:
         if isinstance(event, dict):
             event = {"event_id": event_id} | event
         text = json.dumps(event)
-        for mark, meant in _UNSPEAKABLE.items():
+        for mark, meant in _MEANT.items():
             text = text.replace(f'"{mark}"', meant)
         return text[: self.cut]
 
@@ -179,13 +188,15 @@ def _damaged(draw: DrawFn, dialect: DialectName) -> Saying:
     event = deepcopy(draw(st.sampled_from(EVENTS[dialect])))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from([path for path in _paths(event) if path]))
-        _damage(event, path, draw(st.sampled_from(["replace", "drop", "add", "wrap"])), draw(_anything()))
+        _damage(event, path, draw(st.sampled_from(["replace", "drop", "add", "wrap"])), deepcopy(draw(_anything())))
     return Saying(event)
 
 
 def _anything() -> SearchStrategy[Any]:
     plain = st.one_of(st.sampled_from(_ODD_VALUES), st.integers(), st.text(max_size=5), st.booleans())
-    nested = st.recursive(plain, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner))
+    nested = st.recursive(
+        plain, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner)
+    )
     return st.one_of(plain, nested)
 
 

@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 
 FUZZING = settings(
-    max_examples=100 if SECONDS else 6,
+    max_examples=100 if SECONDS else 5,
     derandomize=not SECONDS,
+    phases=[Phase.explicit, Phase.generate],
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

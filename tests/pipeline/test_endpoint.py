@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.pipeline.endpoint import Began, Boundary, Ended, Endpointer, Knobs
+from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Endpointer, Knobs, Paused, Verdict
 from tests.protocol.effort import examples
 
 RATE_HZ = 16_000
@@ -123,6 +123,104 @@ def test_knobs_can_be_turned_in_the_middle_of_a_turn() -> None:
     assert line.push(1, 1, 0, 0, 0) == [Began(0)]
     line.endpointer.knobs = Knobs(silence_ms=128)
     assert line.push(0) == [Ended(6 * WINDOW)]
+
+
+LOOKS = Knobs(silence_ms=640, looks_ms=(64, 192), bars=(Bar(128, 0.9), Bar(320, 0.6)), blind_silence_ms=384)
+
+
+def first_look(line: Line) -> Paused:
+    """Two windows of speech, two of silence, and the question they raise."""
+    [_, pause] = line.push(1, 1, 0, 0)
+    assert isinstance(pause, Paused)
+    return pause
+
+
+def test_a_silence_is_looked_at_when_it_has_lasted_so_long() -> None:
+    """Once each time, and for as long as it lasts; the longest wait ends it when nobody answers."""
+    line = Line(LOOKS)
+    assert line.push(1, 1, 1, 0) == [Began(0)]
+    assert line.push(0) == [Paused(5 * WINDOW, 3 * WINDOW)]
+    assert line.push(*[0] * 4) == [Paused(9 * WINDOW, 3 * WINDOW)]
+    assert line.push(*[0] * 13) == []
+    assert line.push(0) == [Ended(23 * WINDOW)]
+
+
+def test_the_next_silence_is_looked_at_from_its_own_beginning() -> None:
+    """Speech in between makes it another."""
+    line = Line(LOOKS)
+    looks = line.push(1, 1, 0, 0, 1, 0, 0)[1:]
+    assert looks == [Paused(4 * WINDOW, 2 * WINDOW), Paused(7 * WINDOW, 5 * WINDOW)]
+
+
+def test_looks_that_fall_into_one_window_are_one() -> None:
+    """Nobody is asked twice about the same sound."""
+    line = Line(LOOKS, window_samples=4096)
+    assert line.push(1, 0)[1:] == [Paused(8192, 4096)]
+
+
+@pytest.mark.parametrize(
+    ("completeness", "windows"), [(1.0, 4), (0.9, 4), (0.89, 10), (0.6, 10), (0.59, 20), (0.0, 20), (None, 12)]
+)
+def test_the_silence_that_ends_a_turn_is_shorter_the_more_complete_it_sounds(
+    completeness: float | None, windows: int
+) -> None:
+    """To the window: the first bar it reaches, or the longest wait. Between them is what a blind one waits for."""
+    line = Line(LOOKS)
+    assert not line.endpointer.is_over(Verdict(first_look(line), completeness), line.end)
+    assert [found for found in line.push(*[0] * (windows - 3)) if isinstance(found, Ended)] == []
+    assert line.push(0) == [Ended((2 + windows) * WINDOW)]
+
+
+@pytest.mark.parametrize(("completeness", "over"), [(0.9, True), (0.7, False), (0.0, False), (None, False)])
+def test_a_verdict_that_comes_after_its_bar_ends_the_turn_at_once(completeness: float | None, over: bool) -> None:
+    """Not before."""
+    line = Line(LOOKS)
+    pause = first_look(line)
+    line.push(0, 0, 0)
+    assert line.endpointer.is_over(Verdict(pause, completeness), line.end) is over
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "windows"), [((0.7, 1.0), 10), ((1.0, 0.7), 10), ((None, 0.7), 10), ((0.0, 0.7), 20)]
+)
+def test_the_least_complete_that_it_sounded_counts(verdicts: tuple[float | None, ...], windows: int) -> None:
+    """Whichever look that was; one without an answer says nothing beside one with."""
+    line = Line(LOOKS)
+    pause = first_look(line)
+    for verdict in verdicts:
+        assert not line.endpointer.is_over(Verdict(pause, verdict), line.end)
+    assert line.push(*[0] * (windows - 3))[1:] == []
+    assert line.push(0) == [Ended((2 + windows) * WINDOW)]
+
+
+@pytest.mark.parametrize("since", [[1.0], [1.0, 0.0], [1.0, 0.0, 0.0], [*[0.0] * 18, 1.0, 1.0, 0.0, 0.0]])
+@pytest.mark.parametrize("completeness", [1.0, None])
+def test_a_verdict_on_another_silence_is_stale(since: list[float], completeness: float | None) -> None:
+    """The speaker has gone on, or the turn is over and another has begun: it waits as if nobody had answered."""
+    line = Line(LOOKS)
+    pause = first_look(line)
+    line.push(*since)
+    assert not line.endpointer.is_over(Verdict(pause, completeness), line.end)
+    ends = [found for found in line.push(1, *[0] * 20) if isinstance(found, Ended)]
+    assert ends == [Ended(line.end)]
+
+
+def test_a_verdict_on_a_turn_that_was_ended_otherwise_is_stale() -> None:
+    """There is nothing left to end."""
+    line = Line(LOOKS)
+    pause = first_look(line)
+    line.endpointer.stop()
+    assert not line.endpointer.is_over(Verdict(pause, 1.0), line.end)
+    assert not line.endpointer.speaking
+
+
+def test_a_verdict_is_forgotten_with_its_silence() -> None:
+    """Speech that goes on is a new question."""
+    line = Line(LOOKS)
+    line.endpointer.is_over(Verdict(first_look(line), 1.0), line.end)
+    line.push(1)
+    assert [found for found in line.push(*[0] * 19) if isinstance(found, Ended)] == []
+    assert line.push(0) == [Ended(line.end)]
 
 
 @examples

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.audio import Pcm
-from realtime.pipeline.endpoint import Began, Boundary, Ended, Knobs
+from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Knobs, Paused, Verdict
 from realtime.pipeline.listen import Listener
 from tests.fakes import FakeDetector
 from tests.protocol.effort import examples
@@ -195,6 +195,93 @@ def test_knobs_turned_in_the_middle_of_a_turn_do_not_end_it() -> None:
     assert hearing.push(sound(4 * WINDOW, SILENCE)) == [Began(0)]
     hearing.listener.tune(Knobs(silence_ms=352))
     assert hearing.push(sound(0, WINDOW)) == [Ended(4 * WINDOW + SILENCE + WINDOW)]
+
+
+PATIENT = Knobs(silence_ms=1280, prefix_ms=96, looks_ms=(160, 480), bars=(Bar(160, 0.9), Bar(800, 0.5)))
+
+
+def paused(hearing: Hearing) -> Paused:
+    """The last boundary, which is a pause."""
+    pause = hearing.boundaries[-1]
+    assert isinstance(pause, Paused)
+    return pause
+
+
+def test_a_pause_can_be_listened_to() -> None:
+    """What it is about is the end of the turn, padding and silence included; what comes later is not heard in it."""
+    hearing, said = Hearing(PATIENT), sound(0, 20 * WINDOW, 10 * WINDOW, 5 * WINDOW + 100)
+    assert hearing.push(said)[1:] == [Paused(35 * WINDOW, 30 * WINDOW)]
+    assert np.array_equal(hearing.listener.newest(1000), said[20 * WINDOW - PREFIX : 35 * WINDOW])
+    assert np.array_equal(hearing.listener.newest(192), said[29 * WINDOW : 35 * WINDOW])
+
+
+@pytest.mark.parametrize("late", [0, 7, WINDOW, 9 * WINDOW + 1])
+def test_a_late_verdict_ends_the_turn_where_the_sound_has_come_to(late: int) -> None:
+    """Never in the past: every sample is in this turn or the next, and in one of them only."""
+    hearing, said = Hearing(PATIENT), sound(10 * WINDOW, 30 * WINDOW, 10 * WINDOW, 40 * WINDOW)
+    hearing.push(said[: 15 * WINDOW])
+    verdict = Verdict(paused(hearing), 0.95)
+    hearing.push(said[15 * WINDOW : 15 * WINDOW + late])
+    ended = hearing.listener.decide(verdict)
+    assert ended == Ended((15 * WINDOW + late) // WINDOW * WINDOW)
+    first = hearing.listener.take(lambda: pytest.fail("the tail was asked for"))
+    assert np.array_equal(first, said[: ended.at_sample])
+    assert hearing.listener.decide(verdict) is None
+    hearing.push(said[15 * WINDOW + late :])
+    assert hearing.boundaries[-1] == Ended(len(said))
+    assert np.array_equal(hearing.turns[0], said[40 * WINDOW - PREFIX : len(said)])
+
+
+def test_a_verdict_on_speech_that_goes_on_changes_nothing() -> None:
+    """The turn is what it would have been without."""
+    hearing, said = Hearing(PATIENT), sound(10 * WINDOW, 8 * WINDOW, 10 * WINDOW, 40 * WINDOW)
+    hearing.push(said[: 15 * WINDOW])
+    verdict = Verdict(paused(hearing), 1.0)
+    hearing.push(said[15 * WINDOW : 20 * WINDOW])
+    assert hearing.listener.decide(verdict) is None
+    hearing.push(said[20 * WINDOW :])
+    assert hearing.boundaries[-1] == Ended(68 * WINDOW)
+    assert np.array_equal(hearing.turns[0], said)
+
+
+@pytest.mark.parametrize("knobs", [None, KNOBS])
+def test_a_verdict_means_nothing_to_a_turn_that_is_taken_by_hand(knobs: Knobs | None) -> None:
+    """Or that has been."""
+    hearing = Hearing(PATIENT)
+    hearing.push(sound(10 * WINDOW, 5 * WINDOW))
+    verdict = Verdict(paused(hearing), 1.0)
+    hearing.listener.tune(knobs)
+    if knobs:
+        hearing.listener.take(no_tail)
+    assert hearing.listener.decide(verdict) is None
+
+
+@examples
+@given(
+    st.lists(st.integers(1, 40 * WINDOW), min_size=1, max_size=8),
+    st.lists(st.integers(1, 4000), min_size=1, max_size=20),
+    st.lists(st.sampled_from([None, 0.0, 0.6, 1.0]), min_size=1, max_size=10),
+    st.integers(0, 8),
+)
+def test_whatever_the_verdicts_and_however_late_no_sample_is_lost(
+    runs: list[int], sizes: list[int], verdicts: list[float | None], late: int
+) -> None:
+    """Turns follow one another, and each is exactly its own stretch of the stream."""
+    hearing, said, pending = Hearing(PATIENT), sound(*runs), list[tuple[int, Verdict]]()
+    for index, piece in enumerate(np.split(said, np.cumsum(sizes))):
+        for boundary in hearing.push(piece):
+            if isinstance(boundary, Paused):
+                pending.append((index + late, Verdict(boundary, verdicts[len(pending) % len(verdicts)])))
+        while pending and pending[0][0] <= index:
+            if ended := hearing.listener.decide(pending.pop(0)[1]):
+                hearing.boundaries.append(ended)
+                hearing.turns.append(hearing.listener.take(no_tail))
+    marks = [boundary.at_sample for boundary in hearing.boundaries if not isinstance(boundary, Paused)]
+    assert marks == sorted(marks)
+    for start, end, turn in zip(marks[::2], marks[1::2], hearing.turns, strict=False):
+        assert np.array_equal(turn, said[start:end])
+    if len(marks) % 2:
+        assert np.array_equal(hearing.listener.take(no_tail), said[marks[-1] :])
 
 
 def test_what_is_new_of_a_turn_is_shown_once() -> None:

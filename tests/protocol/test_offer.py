@@ -85,7 +85,7 @@ def test_a_session_cannot_begin_with_what_the_server_cannot_do() -> None:
 def test_a_server_without_mcp_still_has_functions() -> None:
     client = Client(offer=replace(OFFER, mcp=False))
     client.open()
-    assert client.update(tools=[DANCE]).names == ["session.updated"]
+    assert client.update(tools=[DANCE]).names == ["session.updated", "ReadAhead"]
     assert client.update(tools=[DANCE, SHOP]).fault == ("unsupported_value", "session.tools[1]")
 
 
@@ -140,4 +140,4 @@ def test_a_prompt_that_is_not_there_or_not_filled_in_is_refused(
 
 
 def test_a_prompts_version_may_be_named(client: Client) -> None:
-    assert client.update(prompt=GREETING | {"version": "2"}).names == ["session.updated"]
+    assert client.update(prompt=GREETING | {"version": "2"}).names == ["session.updated", "ReadAhead"]

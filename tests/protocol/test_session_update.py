@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from realtime.protocol import effects
+from realtime.protocol.config import AudioConfig, AudioInput, Transcription
 from realtime.protocol.offer import OPENAI_VOICES
-from tests.protocol.client import Client
+from tests.protocol.client import OFFER, Client
+
+DANCE = {"type": "function", "name": "dance"}
 
 
 def test_the_model_stays(client: Client) -> None:
@@ -91,4 +98,26 @@ def test_a_change_of_the_input_reaches_the_microphone_before_the_client(client: 
 
 
 def test_a_change_of_anything_else_leaves_the_microphone_alone(client: Client) -> None:
-    assert client.update(instructions="Be brief.", audio={"output": {"speed": 1.5}}).names == ["session.updated"]
+    told = client.update(instructions="Be brief.", audio={"output": {"speed": 1.5}})
+    assert told.names == ["session.updated", "ReadAhead"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"instructions": "Be brief."}, {"tools": [DANCE]}, {"tools": [DANCE], "tool_choice": "required"}]
+)
+def test_what_answers_begin_with_is_read_ahead(changed: dict[str, Any], client: Client) -> None:
+    """Once for each change: then the model has it in mind before anybody speaks."""
+    assert client.update(**changed).names == ["session.updated", "ReadAhead"]
+    assert client.update(**changed).names == ["session.updated"]
+
+
+def test_what_is_read_ahead_is_what_the_next_answer_begins_with(client: Client) -> None:
+    client.write("Hello.")
+    ahead = client.update(instructions="Be brief.", tools=[DANCE]).effect(effects.ReadAhead).reply
+    started = client.send("response.create").effect(effects.StartReply)
+    assert (ahead.instructions, ahead.tools, ahead.items) == (started.instructions, started.tools, started.items)
+
+
+def test_where_nobody_answers_nothing_is_read_ahead() -> None:
+    client = Client(type="transcription", audio=AudioConfig(input=AudioInput(transcription=Transcription())))
+    assert "ReadAhead" not in client.open().names

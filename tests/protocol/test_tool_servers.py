@@ -40,7 +40,7 @@ def careful(client: Client) -> Client:
 
 def test_a_server_is_asked_when_the_client_names_it(client: Client) -> None:
     told = client.update(tools=[SHOP])
-    assert told.names == ["session.updated", *ASKED]
+    assert told.names == ["session.updated", *ASKED, "ReadAhead"]
     assert told.event("conversation.item.added")["item"]["tools"] == []
 
 
@@ -54,7 +54,7 @@ def test_a_server_of_the_sessions_first_settings_is_asked_at_once() -> None:
     first.open()
     first.update(tools=[SHOP])
     client = Client(tools=first.session.config.tools)
-    assert client.open().names[-3:] == ASKED
+    assert client.open().names[-4:] == [*ASKED, "ReadAhead"]
 
 
 def test_a_server_of_a_response_is_asked_before_the_response_begins(client: Client) -> None:
@@ -66,7 +66,7 @@ def test_a_server_of_a_response_is_asked_before_the_response_begins(client: Clie
 def test_what_a_server_has_is_told_when_it_is_known(client: Client) -> None:
     client.update(tools=[SHOP])
     told = client.list_tools("buy", read_only=True)
-    assert told.names == ["mcp_list_tools.completed", "conversation.item.done"]
+    assert told.names == ["mcp_list_tools.completed", "conversation.item.done", "ReadAhead"]
     (tool,) = told.event("conversation.item.done")["item"]["tools"]
     assert tool == {"name": "buy", "input_schema": {"type": "object"}, "annotations": {"readOnlyHint": True}}
 

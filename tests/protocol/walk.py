@@ -15,7 +15,15 @@ from typing import Any, TypeAlias
 
 from realtime.protocol import reports
 from realtime.protocol.config import LOGPROBS
-from realtime.protocol.items import FunctionCall, ListedTool, McpExecutionError, Message
+from realtime.protocol.items import (
+    FunctionCall,
+    Item,
+    ListedTool,
+    McpApprovalRequest,
+    McpCall,
+    McpExecutionError,
+    Message,
+)
 from realtime.protocol.offer import Offer
 from realtime.protocol.server_events import RateLimit
 from tests.protocol.client import Client, Told
@@ -205,7 +213,7 @@ class Walker:
                 for name in ("buy", "look")
             )
             return reports.ToolsListed(item_id=item_id, tools=tools)
-        item_id = self._any(servers.calling, client.witness.order)
+        item_id = self._any(servers.calling, self._ids_of(client, McpCall))
         if self._random.random() < 0.5:
             return reports.ToolFailed(item_id=item_id, error=McpExecutionError(message="It broke."))
         return reports.ToolAnswered(item_id=item_id, output="Done.")
@@ -340,10 +348,15 @@ class Walker:
     def _calls(self, client: Client) -> list[str]:
         return [item.call_id for item in client.witness.items.values() if isinstance(item, FunctionCall)]
 
+    def _ids_of(self, client: Client, kind: type[Item]) -> list[str]:
+        return [item.id for item in client.witness.items.values() if isinstance(item, kind)]
+
     def _decide(self, client: Client) -> dict[str, Any]:
         item = {
             "type": "mcp_approval_response",
-            "approval_request_id": self._any(client.witness.servers.unapproved, client.witness.order),
+            "approval_request_id": self._any(
+                client.witness.servers.unapproved, self._ids_of(client, McpApprovalRequest)
+            ),
             "approve": self._random.choice([True, True, False]),
         }
         return {"type": "conversation.item.create", "item": item}

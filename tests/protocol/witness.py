@@ -43,6 +43,7 @@ from realtime.protocol.items import (
 )
 from realtime.protocol.response import Output
 from realtime.protocol.session_object import AnySessionObject, SessionObject
+from realtime.protocol.tools import ChosenMcp, FunctionTool
 from realtime.protocol.wire import UnreadableEvent
 from tests.protocol.ears import Ears, Received
 from tests.protocol.life import Life
@@ -240,6 +241,12 @@ class Witness:
         match effect:
             case effects.StartReply():
                 self.made.sees_start(effect, self.unheard)
+            case effects.ReadAhead():
+                assert isinstance(self.settings, SessionObject), "nobody answers here"
+                assert effect.reply.instructions == self.settings.instructions
+                offered = {tool.name for tool in effect.reply.tools}
+                functions = {tool.name for tool in self.settings.tools if isinstance(tool, FunctionTool)}
+                assert offered >= functions or isinstance(self.settings.tool_choice, ChosenMcp)
             case effects.StopReply():
                 self.made.sees_stop(effect)
             case effects.TranscribeInput() | effects.TranscribeItem():

@@ -1,5 +1,6 @@
 // @ts-check
-import { call, until } from "./voice_agent.js";
+import { until } from "./until.js";
+import { call } from "./voice_agent.js";
 
 const [url, question] = process.argv.slice(2);
 const { session, microphone, hangUp } = await call(url, { instructions: "Answer in one short sentence." });

@@ -2,12 +2,13 @@
 import { tool } from "@openai/agents/realtime";
 import { z } from "zod";
 import { report } from "./report.js";
-import { call, until } from "./voice_agent.js";
+import { until } from "./until.js";
+import { call } from "./voice_agent.js";
 
 const [url, question] = process.argv.slice(2);
 const clock = tool({
   name: "get_time",
-  description: "Tells what time it is now.",
+  description: "Tells the time.",
   parameters: z.object({ clock: z.enum(["kitchen", "station"]) }),
   execute: async (asked) => {
     report("executed", asked);
@@ -18,7 +19,7 @@ const clock = tool({
 });
 const { session, microphone, hangUp } = await call(
   url,
-  { instructions: "Say what time it is in one short sentence.", tools: [clock] },
+  { instructions: "You are a helpful voice assistant. Answer in one or two short sentences.", tools: [clock] },
   { toolChoice: "required" },
 );
 const spoken = until(session, "agent_end", 2);

@@ -12,7 +12,7 @@ import { report } from "./report.js";
 export async function call(url, agent, config) {
   const session = new RealtimeSession(new RealtimeAgent({ name: "Anna", ...agent }), {
     transport: "websocket",
-    config: { audio: { input: { turnDetection: { type: "server_vad" } } }, ...config },
+    config,
   });
   reportAll(session);
   await session.connect({ apiKey: "any key will do", url: `${url}/v1/realtime` });
@@ -23,22 +23,6 @@ export async function call(url, agent, config) {
     session.close();
   };
   return { session, microphone, hangUp };
-}
-
-/**
- * Resolves when the event has come so often, or with what makes `enough` true.
- * @param {{on: Function}} emitter
- * @param {string} event
- * @param {number | ((...details: any[]) => unknown)} enough
- */
-export function until(emitter, event, enough = 1) {
-  let times = 0;
-  return new Promise((resolve) => {
-    emitter.on(event, (/** @type {any[]} */ ...details) => {
-      times += 1;
-      if (typeof enough === "number" ? times === enough : enough(...details)) resolve(undefined);
-    });
-  });
 }
 
 /** @param {RealtimeSession} session */
