@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
@@ -150,13 +149,13 @@ class Ears:
 
 
 def delays_ms(ears: Ears, clips: Mapping[str, Pcm], knobs: Knobs) -> list[float]:
-    """From the last voiced sample of each clip to the end of its turn; negative where it ended in the middle."""
-    lead = room(300)
-    return [
-        ears.first_end_ms(np.concatenate((lead, clip[: last_voiced(clip)], room(9000))), knobs)
-        - (len(lead) + last_voiced(clip)) * 1000 / SPEECH_RATE_HZ
-        for clip in clips.values()
-    ]
+    """From the last voiced sample of each clip to the end of its turn; but for turns that ended in a pause of it."""
+    lead, delays = room(300), list[float]()
+    for clip in clips.values():
+        said = np.concatenate((lead, clip[: last_voiced(clip)]))
+        end_ms = ears.first_end_ms(np.concatenate((said, room(9000))), knobs)
+        delays.append(end_ms - len(said) * 1000 / SPEECH_RATE_HZ)
+    return [delay for delay in delays if delay > 0]
 
 
 def cut_in(ears: Ears, breaks: list[tuple[Pcm, Pcm]], knobs: Knobs, broken: Callable[[Pcm], Pcm]) -> float:
@@ -178,13 +177,13 @@ def main() -> None:
     breaks = list(broken_off(clips, open_faster_whisper(workshop)))
     ears = Ears(open_silero(workshop), open_smart_turn(workshop))
     print(f"{len(clips)} clips, {len(breaks)} breaks, pauses of {', '.join(map(str, PAUSES_MS))} ms\n")
-    print("| turns end by | delay, ms: p50 | worst | ended too soon | cut in, %: drawn out | plain |")
+    print("| turns end by | delay, ms: p50 | p75 | worst | cut in, %: drawn out | plain |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, knobs in POLICIES.items():
         delays = delays_ms(ears, clips, knobs)
         shares = [cut_in(ears, breaks, knobs, broken) for broken in (lambda said: faded(drawn_out(said)), faded)]
-        figures = [f"{median(delays):.0f}", f"{max(delays):.0f}", str(sum(delay < 0 for delay in delays))]
-        print(f"| {name} | {' | '.join([*figures, *(f'{100 * share:.0f}' for share in shares)])} |", flush=True)
+        figures = [*np.percentile(delays, (50, 75, 100)), *(100 * share for share in shares)]
+        print(f"| {name} | {' | '.join(f'{figure:.0f}' for figure in figures)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -37,41 +37,48 @@ async def asks_something(client: Dialogue, detection: dict[str, Any] | None = No
 
 
 async def is_silent(client: Dialogue, ms: float) -> None:
-    """Send silence as a microphone does, a window at a time."""
-    for _ in range(round(ms / WINDOW_MS)):
+    """Send silence as a microphone does, a window at a time; one more, for the end of it is in the resampler."""
+    for _ in range(round(ms / WINDOW_MS) + 1):
         await client.says(quiet(WINDOW_MS))
 
 
-def look_at(index: int) -> int:
-    """Where in the sound of `asks_something` medium eagerness looks at the silence: the end of a window."""
-    return SPOKEN_MS + -(-MEDIUM.looks[index].after_ms // WINDOW_MS) * WINDOW_MS
+def whole_windows(ms: float) -> int:
+    """So much sound has been heard when the detector has heard `ms`."""
+    return -(-round(ms) // WINDOW_MS) * WINDOW_MS
+
+
+FIRST_LOOK, LAST_LOOK = (SPOKEN_MS + whole_windows(look) for look in MEDIUM.looks_ms)
+FIRST_END, SECOND_END = (SPOKEN_MS + whole_windows(bar.silence_ms) for bar in MEDIUM.bars)
+PADDED_MS = 512 - 300
+"""Where the turn of `asks_something` begins."""
 
 
 async def test_semantic_turn() -> None:
-    """Silence is listened to at several instants; the turn is over when it sounds complete, and not before."""
-    detector, transcriber = FakeTurnDetector([0.01, 1.0]), FakeTranscriber()
+    """Silence is listened to at several instants; what sounds complete ends at once, and the rest is waited for."""
+    detector, transcriber = FakeTurnDetector([1.0, 1.0, 1.0, 0.6]), FakeTranscriber()
     async with Dialogue(fake_engines(turn_detector=detector, transcriber=transcriber)) as client:
         await asks_something(client, semantic(eagerness="auto"))
-        assert client.last(STARTED)["audio_start_ms"] == 512 - 300
-        await is_silent(client, MEDIUM.looks[1].after_ms - WINDOW_MS)
-        assert (len(detector.heard), client.all(STOPPED)) == (1, [])
-        await is_silent(client, 2 * WINDOW_MS)
-        assert len(detector.heard) == 2
-        assert client.last(STOPPED)["audio_end_ms"] == look_at(1)
+        assert client.last(STARTED)["audio_start_ms"] == PADDED_MS
+        await is_silent(client, FIRST_END - SPOKEN_MS - WINDOW_MS)
+        assert [len(turn) / 16 for turn in detector.heard] == [FIRST_LOOK - PADDED_MS, LAST_LOOK - PADDED_MS]
+        assert client.all(STOPPED) == []
+        await client.says(quiet(WINDOW_MS))
+        assert client.last(STOPPED)["audio_end_ms"] == FIRST_END
         await client.goes_on(5)
         assert client.words(client.response["id"]) == "Paris. It lies on the Seine."
-        heard_ms = [len(turn) / 16 for turn in (*detector.heard, *transcriber.heard)]
-        assert heard_ms == [look_at(0) - 212, look_at(1) - 212, look_at(1) - 212]
+        await client.says(voice(768))
+        await is_silent(client, SECOND_END - SPOKEN_MS)
+        assert client.last(STOPPED)["audio_end_ms"] == FIRST_END + WINDOW_MS + 768 + SECOND_END - SPOKEN_MS
+        assert len(transcriber.heard[0]) == (FIRST_END - PADDED_MS) * 16
 
 
-async def test_a_turn_may_be_over_at_the_first_look() -> None:
-    """And its audio ends there."""
-    transcriber = FakeTranscriber()
-    async with Dialogue(fake_engines(turn_detector=FakeTurnDetector([1.0]), transcriber=transcriber)) as client:
-        await asks_something(client)
-        await is_silent(client, 320)
-        assert client.last(STOPPED)["audio_end_ms"] == look_at(0)
-        assert len(transcriber.heard[0]) == (look_at(0) - 212) * 16
+async def test_one_doubtful_look_is_enough_to_wait() -> None:
+    """Whatever the other said."""
+    for script in ([1.0, 0.7], [0.7, 1.0]):
+        async with Dialogue(fake_engines(turn_detector=FakeTurnDetector([*script]))) as client:
+            await asks_something(client)
+            await is_silent(client, SECOND_END - SPOKEN_MS)
+            assert client.last(STOPPED)["audio_end_ms"] == SECOND_END
 
 
 @pytest.mark.parametrize(("eagerness", "longest_ms"), [("low", 8000), ("medium", 4000), ("auto", 4000), ("high", 2000)])
@@ -91,15 +98,13 @@ async def test_a_verdict_on_speech_that_goes_on_is_stale() -> None:
     assert detector.gate
     async with Dialogue(fake_engines(turn_detector=detector)) as client:
         await asks_something(client)
-        await is_silent(client, 256)
+        await is_silent(client, 320 - WINDOW_MS)
         await client.says(voice(320))
         detector.gate.set()
         await settle()
-        assert (len(detector.heard), client.all(STOPPED)) == (1, [])
-        await is_silent(client, 256)
-        assert client.last(STOPPED)["audio_end_ms"] == look_at(0) + (256 - (look_at(0) - SPOKEN_MS)) + 320 + (
-            look_at(0) - SPOKEN_MS
-        )
+        assert client.all(STOPPED) == []
+        await is_silent(client, 320)
+        assert client.last(STOPPED)["audio_end_ms"] == 320 + 320 + FIRST_END
         assert len(client.all(STARTED)) == 1
 
 
@@ -114,7 +119,8 @@ async def test_a_late_verdict_ends_the_turn_where_the_sound_has_come_to() -> Non
         detector.gate.set()
         await settle()
         assert client.last(STOPPED)["audio_end_ms"] == SPOKEN_MS + 416
-        assert len(transcriber.heard[0]) == (SPOKEN_MS + 416 - 212) * 16
+        assert len(transcriber.heard[0]) == (SPOKEN_MS + 416 - PADDED_MS) * 16
+        assert len(detector.heard) == 2
 
 
 async def test_of_the_pauses_that_wait_only_the_newest_is_listened_to() -> None:
@@ -122,8 +128,8 @@ async def test_of_the_pauses_that_wait_only_the_newest_is_listened_to() -> None:
     detector = FakeTurnDetector([0.0])
     async with Dialogue(fake_engines(turn_detector=detector)) as client:
         await asks_something(client)
-        await client.says(quiet(MEDIUM.looks[1].after_ms + WINDOW_MS))
-        assert [len(turn) / 16 for turn in detector.heard] == [look_at(1) - 212]
+        await client.says(quiet(500))
+        assert [len(turn) / 16 for turn in detector.heard] == [LAST_LOOK - PADDED_MS]
 
 
 async def test_only_the_end_of_a_long_turn_is_listened_to() -> None:
@@ -132,7 +138,7 @@ async def test_only_the_end_of_a_long_turn_is_listened_to() -> None:
     async with Dialogue(fake_engines(turn_detector=detector)) as client:
         await asks_something(client)
         await is_silent(client, 256)
-        assert [len(turn) / 16 for turn in detector.heard] == [500]
+        assert [len(turn) / 16 for turn in detector.heard] == [500, 500]
 
 
 async def test_a_detector_may_hear_at_its_own_rate() -> None:
@@ -142,7 +148,7 @@ async def test_a_detector_may_hear_at_its_own_rate() -> None:
         await asks_something(client)
         await is_silent(client, 320)
         await client.until(STOPPED)
-        assert [len(turn) / 8 for turn in detector.heard] == [pytest.approx(look_at(0) - 212, abs=1)]
+        assert len(detector.heard[0]) / 8 == pytest.approx(FIRST_LOOK - PADDED_MS, abs=1)
 
 
 @pytest.mark.parametrize("failure", [EngineFailed("The turn detector is out of memory."), ZeroDivisionError("oops")])
@@ -153,11 +159,11 @@ async def test_silence_ends_turns_while_the_detector_fails(
     detector = FakeTurnDetector([failure, failure, failure, failure, 1.0])
     async with Dialogue(fake_engines(turn_detector=detector)) as client:
         await asks_something(client)
-        await is_silent(client, MEDIUM.blind_silence_ms + WINDOW_MS)
+        await is_silent(client, MEDIUM.blind_silence_ms)
         assert client.last(STOPPED)["audio_end_ms"] == SPOKEN_MS + MEDIUM.blind_silence_ms
         await client.goes_on(5)
         await client.says(voice(768))
-        await is_silent(client, MEDIUM.blind_silence_ms + WINDOW_MS)
+        await is_silent(client, MEDIUM.blind_silence_ms)
         assert len(client.all(STOPPED)) == 2
         await client.goes_on(5)
         await client.says(voice(768))
@@ -188,15 +194,15 @@ async def test_nobody_is_asked_where_silence_or_the_client_ends_turns(detection:
     assert detector.gate
     async with Dialogue(fake_engines(turn_detector=detector)) as client:
         await asks_something(client)
-        await is_silent(client, 256)
+        await is_silent(client, 256 - WINDOW_MS)
         await client.tunes(turn_detection=detection)
         detector.gate.set()
         await settle()
         assert client.all(STOPPED) == []
-        await client.says(quiet(500), voice(768), quiet(600))
-        assert len(detector.heard) == 1
+        await client.says(quiet(512), voice(768), quiet(600))
+        assert len(detector.heard) == 2
         assert [event["audio_end_ms"] for event in client.all(STOPPED)] == (
-            [SPOKEN_MS + 512, 256 + SPOKEN_MS + 500 + 768 + 500] if detection else []
+            [SPOKEN_MS + 512, SPOKEN_MS + 256 + 512 + 768 + 512] if detection else []
         )
 
 

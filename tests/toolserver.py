@@ -1,6 +1,6 @@
 """A tool server to call: the MCP library's own, on loopback, with tools that answer, fail, wait and say too much.
 
-`python -m tests.toolserver` serves it in a process of its own and prints its address.
+`python -m tests.toolserver [AUTHORIZATION]` serves it in a process of its own and prints its address.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -172,11 +173,11 @@ async def tool_server(
         yield f"{url}/mcp"
 
 
-async def _serve() -> None:
-    async with tool_server() as url:
+async def _serve(authorization: str | None) -> None:
+    async with tool_server(authorization=authorization) as url:
         print(url, flush=True)  # noqa: T201
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(sys.argv[1] if len(sys.argv) > 1 else None))

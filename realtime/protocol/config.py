@@ -68,7 +68,7 @@ class NoiseReduction(Strict, omit_defaults=True):
 
     type: Literal["near_field", "far_field"]
     strength: Annotated[float, Meta(ge=0, le=1)] = 1.0
-    """An extension. 0 leaves the sound as it is."""
+    """0 leaves the sound as it is. An update that does not say keeps the strength there was."""
 
 
 class ServerVad(Strict, tag_field="type", tag="server_vad"):
@@ -220,7 +220,7 @@ def first_config(
 
 
 # Everything else that is an object (a format, a custom voice) is one choice, and replaced whole.
-_MERGED = frozenset({"audio", "input", "output", "transcription", "turn_detection"})
+_MERGED = frozenset({"audio", "input", "output", "transcription", "noise_reduction", "turn_detection"})
 
 
 def merge_update(config: SessionConfig, update: dict[str, Any]) -> SessionConfig:
@@ -265,11 +265,12 @@ def _merge(current: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
     merged = dict(current)
     for key, value in update.items():
         before = current.get(key)
-        if key in _MERGED and isinstance(before, dict) and isinstance(value, dict) and _same_type(before, value):
+        another = key == "turn_detection" and not _same_type(before, value)  # whose knobs mean something else
+        if key in _MERGED and isinstance(before, dict) and isinstance(value, dict) and not another:
             value = _merge(before, value)
         merged[key] = value
     return merged
 
 
-def _same_type(before: dict[str, Any], value: dict[str, Any]) -> bool:
-    return "type" not in value or before.get("type") == value["type"]
+def _same_type(before: Any, value: Any) -> bool:
+    return isinstance(before, dict) and isinstance(value, dict) and value.get("type", before["type"]) == before["type"]

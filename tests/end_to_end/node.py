@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ from tests.live import question
 from tests.protocol.contract import check_event
 
 SOURCES = Path(__file__).parent / "javascript"
-"""The programs and what they need. The Agents SDK cannot do without `@modelcontextprotocol/client`, which npm leaves out
-where Node is older than 20 unless somebody asks for it by name."""
+"""The programs and what they need. The Agents SDK cannot do without `@modelcontextprotocol/client`, which npm leaves
+out where Node is older than 20 unless somebody asks for it by name."""
 
 PATIENCE_S = 120
 """How long a program may take, or the packages to come, before a test gives up; nothing is measured with it."""
@@ -74,18 +75,17 @@ class Node:
 
     def run(self, program: str, *arguments: str) -> Told:
         """All that a program has told until its end, which must be a good one."""
-        ended = subprocess.run(
-            ["node", program, *arguments],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        lines = [json.loads(line) for line in ended.stdout.splitlines()]
+        command = ["node", program, *arguments]
+        with subprocess.Popen(command, cwd=self._folder, stdout=PIPE, stderr=PIPE, text=True) as running:
+            try:
+                printed, complaints = running.communicate(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                printed, complaints = running.communicate()
+        lines = [json.loads(line) for line in printed.splitlines()]
         told = Told([(line["what"], line["value"]) for line in lines])
-        assert ended.returncode == 0, f"{told.all('error')}\n{ended.stderr}"
-        assert not told.all("error")
+        heard = [event["type"] for event in told.events()][-10:]
+        assert running.returncode == 0, f"{told.all('error')} after {heard}\n{complaints}"
         return told
 
 

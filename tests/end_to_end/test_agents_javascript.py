@@ -32,6 +32,12 @@ def words_of(item: dict[str, Any]) -> str:
     return str(part["transcript"])
 
 
+def retrieved_words(told: Told, item_id: str) -> str:
+    """What the server last said of an item, asked for it."""
+    items = [event["item"] for event in told.events("conversation.item.retrieved")]
+    return words_of([item for item in items if item["id"] == item_id][-1])
+
+
 async def test_an_agent_answers_and_remembers_what_was_said(
     live_server: LiveServer, node: Node, transcriber: Transcriber
 ) -> None:
@@ -79,4 +85,8 @@ async def test_an_agent_that_is_talked_over_stops_and_forgets_what_was_not_heard
     played_ms = len(told.sound(stopped["id"]).pcm) / 24
     assert 0 < cut["audio_end_ms"] <= played_ms
     assert answered["status"] == "completed"
+    whole = stopped["output"][0]["content"][0]["transcript"]
+    (kept,) = [words_of(item) for item in told.one("history") if item["itemId"] == cut["item_id"]]
+    assert whole.startswith(kept)
+    assert kept == retrieved_words(told, cut["item_id"])
     check_understood(told)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from realtime.errors import InvalidRequest
 from realtime.protocol.config import (
     AudioFormat,
+    NoiseReduction,
     PcmaFormat,
     PcmFormat,
     PcmuFormat,
@@ -400,3 +401,13 @@ def test_a_wrong_field_is_named(session: dict[str, Any], code: str, param: str) 
 
 def test_an_update_must_say_its_type() -> None:
     assert fault_of({"instructions": "Be brief."}) == ("missing_required_parameter", "session.type")
+
+
+def test_noise_reduction_keeps_its_strength_until_it_is_changed(client: Client) -> None:
+    """OpenAI: omitting strength from a session update preserves the current strength."""
+    client.tune(noise_reduction={"type": "near_field", "strength": 0.3})
+    client.tune(noise_reduction={"type": "far_field"})
+    assert client.session.config.audio.input.noise_reduction == NoiseReduction(type="far_field", strength=0.3)
+    client.tune(noise_reduction=None)
+    client.tune(noise_reduction={"type": "far_field"})
+    assert client.session.config.audio.input.noise_reduction == NoiseReduction(type="far_field", strength=1.0)

@@ -1,0 +1,45 @@
+"""The table of eagerness makes sense, whatever its figures are."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from realtime.pipeline.eagerness import EAGERNESS
+from realtime.pipeline.endpoint import Knobs
+
+
+def test_the_longest_waits_are_those_of_openai() -> None:
+    """Eight, four and two seconds."""
+    assert {name: knobs.silence_ms for name, knobs in EAGERNESS.items()} == {"low": 8000, "medium": 4000, "high": 2000}
+
+
+@pytest.mark.parametrize("name", EAGERNESS)
+def test_the_longer_the_silence_the_less_is_asked_of_the_turn(name: str) -> None:
+    """Every look comes before the first bar, so that it counts; every bar before the longest wait, so that it can."""
+    knobs = EAGERNESS[name]
+    assert max(knobs.looks_ms) < knobs.bars[0].silence_ms
+    assert max(knobs.bars[-1].silence_ms, knobs.blind_silence_ms) < knobs.silence_ms
+    for earlier, later in pairwise(knobs.bars):
+        assert earlier.silence_ms < later.silence_ms
+        assert 1 > earlier.sure_from > later.sure_from > 0
+
+
+@pytest.mark.parametrize("completeness", [0.0, 0.3, 0.6, 0.92, 0.975, 1.0])
+def test_who_is_more_eager_waits_less(completeness: float) -> None:
+    """However complete the turn sounds."""
+    low, medium, high = (waits_ms(EAGERNESS[name], completeness) for name in ("low", "medium", "high"))
+    assert low > medium > high
+
+
+def waits_ms(knobs: Knobs, completeness: float) -> int:
+    """The silence after which the turn is over."""
+    return min((bar.silence_ms for bar in knobs.bars if completeness >= bar.sure_from), default=knobs.silence_ms)
+
+
+@pytest.mark.parametrize("name", EAGERNESS)
+def test_speech_begins_as_with_server_vad(name: str) -> None:
+    """Same threshold, same padding."""
+    knobs, server = EAGERNESS[name], Knobs()
+    assert (knobs.threshold, knobs.prefix_ms) == (server.threshold, server.prefix_ms) == (0.5, 300)
