@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 
+NUMBERS = {word: str(number) for number, word in enumerate("zero one two three four five six seven eight nine".split())}
+"""A number is heard right however it is written: the usual normalisation before words are compared."""
+
+
 def words(text: str) -> list[str]:
     """Lower-case words without punctuation."""
-    return re.findall(r"[a-z0-9']+", text.lower().replace("-", " "))
+    return [NUMBERS.get(word, word) for word in re.findall(r"[a-z0-9']+", text.lower().replace("-", " "))]
 
 
 def word_error_rate(heard: str, truth: str) -> float:

@@ -49,7 +49,7 @@ def text(segments: list[Segment]) -> str:
 @pytest.mark.parametrize("name", sorted(QUESTIONS))
 async def test_everyday_questions_are_understood(whisper: FasterWhisper, name: str) -> None:
     segments = await heard(whisper, spoken(name))
-    assert word_error_rate(text(segments), QUESTIONS[name].text) <= 0.16
+    assert word_error_rate(text(segments), QUESTIONS[name].text) <= 0.08
     assert segments[0].start_s == 0
     assert segments[-1].end_s <= len(spoken(name)) / SPEECH_RATE_HZ + 0.1
     assert all(-1 < segment.log_probability <= 0 for segment in segments)
