@@ -64,7 +64,7 @@ ROOMS = {
     "ctranslate2": {"engines.faster_whisper"},
     "hibari": {"engines.hibari"},
     "xllamacpp": {"engines.llama_cpp"},
-    "onnxruntime": {"engines.onnx", "engines.silero"},
+    "onnxruntime": {"engines.onnx", "engines.silero", "engines.smart_turn"},
     "livekit": {"engines.webrtc"},
     "soxr": {"codecs.resample"},
     "soundfile": {"codecs.containers"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,6 +16,8 @@ from realtime.audio import Pcm
 from realtime.codecs import find_codec
 from realtime.codecs.resample import Resampler
 from realtime.microphone import Microphone, decode_recording
+from realtime.pipeline.eagerness import EAGERNESS
+from realtime.pipeline.endpoint import Paused, Verdict
 from realtime.protocol.config import (
     AudioFormat,
     AudioInput,
@@ -22,7 +25,9 @@ from realtime.protocol.config import (
     PcmaFormat,
     PcmFormat,
     PcmuFormat,
+    SemanticVad,
     ServerVad,
+    TurnDetection,
     format_name,
 )
 from realtime.protocol.reports import SpeechBegan, SpeechEnded
@@ -52,12 +57,13 @@ class Client:
     """A microphone, what was said into it, and what came of it; turns are taken when they end."""
 
     audio_format: AudioFormat
-    detection: ServerVad | None = VAD
+    detection: TurnDetection | None = VAD
     max_turn_ms: int = 60_000
     noise_reduction: NoiseReduction | None = None
     enhancer: FakeEnhancer = field(default_factory=FakeEnhancer)
     reports: list[SpeechBegan | SpeechEnded] = field(default_factory=list)
     turns: list[Pcm] = field(default_factory=list)
+    pauses: list[Paused] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.microphone = Microphone(FakeDetector(), self.enhancer, self.max_turn_ms)
@@ -74,9 +80,21 @@ class Client:
         """One `input_audio_buffer.append`."""
         for chunk in self.microphone.chunks(audio):
             for report in self.microphone.hear(chunk):
-                self.reports.append(report)
-                if isinstance(report, SpeechEnded):
-                    self.turns.append(self.microphone.take())
+                if isinstance(report, Paused):
+                    self.pauses.append(report)
+                else:
+                    self._note(report)
+
+    def _note(self, report: SpeechBegan | SpeechEnded) -> None:
+        self.reports.append(report)
+        if isinstance(report, SpeechEnded):
+            self.turns.append(self.microphone.take())
+
+    def is_told(self, completeness: float | None) -> None:
+        """What the turn detector makes of the newest pause."""
+        ended = self.microphone.decide(Verdict(self.pauses[-1], completeness))
+        if ended:
+            self._note(ended)
 
     def says(self, *pieces: Pcm) -> None:
         """Sound, at the rate of the format, in one append."""
@@ -347,7 +365,7 @@ def test_format_and_cleaning_can_change_at_once() -> None:
 
 @any_format
 @pytest.mark.parametrize("detection", [VAD, None])
-def test_new_sound_is_the_turn_as_it_will_be_taken(audio_format: AudioFormat, detection: ServerVad | None) -> None:
+def test_new_sound_is_the_turn_as_it_will_be_taken(audio_format: AudioFormat, detection: TurnDetection | None) -> None:
     """Padding included, each sample once; what is still on its way comes with the taking."""
     rate_hz = audio_format.rate_hz
     client = Client(audio_format, detection, noise_reduction=NEAR)
@@ -361,6 +379,50 @@ def test_new_sound_is_the_turn_as_it_will_be_taken(audio_format: AudioFormat, de
     assert 0 <= len(taken) - len(together) < 100 * 16
     _assert_same([taken[: len(together)]], [together])
     assert len(client.microphone.new_sound()) == 0
+
+
+@any_format
+@pytest.mark.parametrize("eagerness", ["low", "medium", "high", "auto"])
+def test_a_pause_that_nobody_judges_is_waited_out(audio_format: AudioFormat, eagerness: Any) -> None:
+    """Speech begins as with server VAD, and ends after the longest wait; the looks are told on the way."""
+    client = Client(audio_format, SemanticVad(eagerness=eagerness))
+    knobs, rate_hz = EAGERNESS["medium" if eagerness == "auto" else eagerness], audio_format.rate_hz
+    client.says(quiet(960, rate_hz), voice(512, rate_hz), quiet(knobs.silence_ms + 96, rate_hz))
+    assert client.times_ms == [660, 1472 + -(-knobs.silence_ms // 32) * 32]
+    assert [pause.at_sample / 16 - 1472 for pause in client.pauses] == [-(-look // 32) * 32 for look in knobs.looks_ms]
+    assert {pause.since_sample for pause in client.pauses} == {1472 * 16}
+
+
+@any_format
+def test_a_verdict_ends_the_turn_where_the_sound_has_come_to(audio_format: AudioFormat) -> None:
+    """In true milliseconds, and what follows is the next turn's."""
+    client, rate_hz = Client(audio_format, SemanticVad(eagerness="high")), audio_format.rate_hz
+    client.says(quiet(960, rate_hz), voice(512, rate_hz), quiet(288 + 16, rate_hz))
+    assert len(client.microphone.newest(10_000).pcm) == (1472 + 288 - 660) * 16
+    assert client.microphone.newest(100).duration_ms == 100
+    client.is_told(1.0)
+    assert client.times_ms == [660, 1472 + 288]
+    assert [len(turn) for turn in client.turns] == [(1472 + 288 - 660) * 16]
+    client.is_told(1.0)
+    client.says(quiet(656, rate_hz), voice(512, rate_hz))
+    assert client.times_ms[2:] == [1472 + 288 + 16 + 656 - 16 - 300 + 16]
+
+
+@any_format
+def test_a_verdict_on_speech_that_goes_on_is_no_end(audio_format: AudioFormat) -> None:
+    """It was about another pause."""
+    client, rate_hz = Client(audio_format, SemanticVad()), audio_format.rate_hz
+    client.says(voice(512, rate_hz), quiet(256, rate_hz), voice(512, rate_hz))
+    client.is_told(1.0)
+    assert client.times_ms == [0]
+
+
+@pytest.mark.parametrize("detection", [VAD, None])
+def test_nobody_is_asked_about_a_pause_without_semantic_turns(detection: ServerVad | None) -> None:
+    """Silence ends a turn, or the client does."""
+    client = Client(PcmFormat(), detection)
+    client.says(voice(512, 24_000), quiet(100, 24_000), voice(512, 24_000), quiet(3000, 24_000))
+    assert client.pauses == []
 
 
 def _assert_same(turns: list[Pcm], others: list[Pcm]) -> None:

@@ -55,14 +55,14 @@ class SmartTurn:
         """The same at once. Blocks: not for the event loop."""
         heard = np.zeros(WINDOW_SAMPLES, np.float32)
         last = turn[-WINDOW_SAMPLES:]
+        if not np.isfinite(last).all():
+            raise EngineFailed("the turn detector was given sound that is not a number")
         heard[WINDOW_SAMPLES - len(last) :] = last
         even = (heard - heard.mean()) / np.sqrt(heard.var() + _LEAST_VARIANCE)
         try:
             [[[completeness]]] = self._session.run(None, {"input_features": log_mel(even)[None]})
         except Exception as problem:  # onnxruntime's errors have no common base but this
             raise EngineFailed(f"the turn detector failed: {type(problem).__name__}") from problem
-        if np.isnan(completeness):
-            raise EngineFailed("the turn detector was given sound that is not a number")
         return float(completeness)
 
     async def close(self) -> None:

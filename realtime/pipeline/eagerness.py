@@ -16,13 +16,13 @@ EAGERNESS: Mapping[str, Knobs] = {
     "low": Knobs(
         silence_ms=8000,
         looks_ms=(128, 192, 256),
-        bars=(Bar(320, 0.98), Bar(1600, 0.9), Bar(3072, 0.5)),
+        bars=(Bar(320, 0.98), Bar(2048, 0.9), Bar(3072, 0.5)),
         blind_silence_ms=1600,
     ),
     "medium": Knobs(
         silence_ms=4000,
         looks_ms=(128, 192),
-        bars=(Bar(256, 0.97), Bar(1600, 0.5)),
+        bars=(Bar(256, 0.972), Bar(1600, 0.5)),
         blind_silence_ms=768,
     ),
     "high": Knobs(

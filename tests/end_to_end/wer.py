@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-
-NUMBERS = {word: str(number) for number, word in enumerate("zero one two three four five six seven eight nine".split())}
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+NUMBERS = {word: str(digit) for digit, word in enumerate(DIGITS)}
 """A number is heard right however it is written: the usual normalisation before words are compared."""
 
 

@@ -26,6 +26,7 @@ def workshop(**options: Any) -> Workshop:
     ("kind", "name", "opener"),
     [
         ("detector", "silero", "open_silero"),
+        ("turn_detector", "smart-turn", "open_smart_turn"),
         ("enhancer", "webrtc", "open_webrtc"),
         ("transcriber", "faster-whisper", "open_faster_whisper"),
         ("chat", "llama-cpp", "open_llama_cpp"),

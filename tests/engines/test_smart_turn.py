@@ -45,10 +45,10 @@ async def test_a_whole_question_sounds_complete(smart_turn: SmartTurn, name: str
 
 @pytest.mark.model
 @pytest.mark.parametrize(
-    ("name", "until_ms"),
-    BREAKS,
+    ("name", "until_ms"), [("ocean", 1400), ("ocean", 2000), ("train", 2400), ("train", 3000), ("dinner", 2600)]
 )
 async def test_a_question_broken_off_does_not(smart_turn: SmartTurn, name: str, until_ms: float) -> None:
+    """Once it has heard a second or two; of shorter turns it knows too little (docs/benchmarks.md)."""
     assert await smart_turn.completeness(spoken(name, until_ms)) < 0.2
 
 
@@ -72,7 +72,9 @@ async def test_only_the_last_eight_seconds_count(smart_turn: SmartTurn) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("make", [lambda: silence(0, 16_000), lambda: silence(9000, 16_000), lambda: spoken("time")[:1]])
+@pytest.mark.parametrize(
+    "make", [lambda: silence(0, 16_000), lambda: silence(9000, 16_000), lambda: spoken("time")[:1]]
+)
 async def test_next_to_nothing_is_still_a_probability(smart_turn: SmartTurn, make: Callable[[], Pcm]) -> None:
     assert 0 <= await smart_turn.completeness(make()) <= 1
 
@@ -80,8 +82,9 @@ async def test_next_to_nothing_is_still_a_probability(smart_turn: SmartTurn, mak
 @pytest.mark.model
 async def test_sound_that_is_not_a_number_fails_and_harms_nobody(smart_turn: SmartTurn) -> None:
     before = await smart_turn.completeness(spoken("time"))
-    with pytest.raises(EngineFailed, match="not a number"):
-        await smart_turn.completeness(np.full(16_000, np.nan, np.float32))
+    for worst in (np.nan, np.inf):
+        with pytest.raises(EngineFailed, match="not a number"):
+            await smart_turn.completeness(np.array([0.5, worst, 0.5], np.float32))
     assert await smart_turn.completeness(spoken("time")) == before
 
 

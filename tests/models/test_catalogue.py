@@ -17,7 +17,7 @@ from tests.models.shelf import table
 def test_every_kind_of_engine_the_default_configuration_loads_has_its_model() -> None:
     catalogue = load_catalogue()
     kinds = {catalogue.find(name).kind for name in catalogue.defaults}
-    assert kinds == {"detector", "transcriber", "chat"}
+    assert kinds == {"detector", "turn", "transcriber", "chat"}
 
 
 def test_a_default_model_names_one_wheel_and_the_size_and_hash_of_every_file() -> None:

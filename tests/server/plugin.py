@@ -23,6 +23,8 @@ CONFIGURATION = """
 port = 0
 [detector]
 engine = "fake"
+[turn_detector]
+engine = "none"
 [transcriber]
 engine = "fake"
 [chat]
