@@ -31,7 +31,7 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str]
     Cancelling stops without waiting for replies.
     """
     listening = _listen(settings.server)
-    state = new_state(settings)
+    state = await asyncio.to_thread(new_state, settings)  # reads the certificates of the machine
     server = _Server(_uvicorn_config(state), state)
     address = f"http://{_shown_host(settings.server.host)}:{listening.getsockname()[1]}"
 

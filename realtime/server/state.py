@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import structlog
+
 from realtime.engines.ensemble import Engines
 from realtime.remote_tools.base import RemoteTools
-from realtime.remote_tools.client import McpTools
 from realtime.server.client_secrets import ClientSecrets
 from realtime.server.conversations import Conversations
 from realtime.server.keys import Keyring
 from realtime.server.lag import LoopLag
-from realtime.settings import Settings
+from realtime.settings import RemoteToolSettings, Settings
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -36,12 +39,22 @@ class State:
 
 
 def new_state(settings: Settings, client_secrets: ClientSecrets | None = None) -> State:
-    """A server that has not loaded its models yet. Its client secrets may be brought along."""
+    """A server that has not loaded its models yet. Its client secrets may be brought along. Blocks for a second."""
     server = settings.server
     return State(
         settings,
         keyring=Keyring(server.api_keys),
         client_secrets=client_secrets or ClientSecrets(),
         conversations=Conversations(server.max_conversations),
-        remote_tools=McpTools(settings.mcp) if settings.mcp.enabled else None,
+        remote_tools=_reach_tools(settings.mcp) if settings.mcp.enabled else None,
     )
+
+
+def _reach_tools(settings: RemoteToolSettings) -> RemoteTools | None:
+    try:
+        # Takes most of a second, and its package is an extra.
+        from realtime.remote_tools.client import McpTools
+    except ModuleNotFoundError as missing:
+        log.info("tools of MCP servers cannot be called", missing_package=missing.name)
+        return None
+    return McpTools(settings)
