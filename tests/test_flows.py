@@ -10,7 +10,7 @@ from tests.protocol.contract import CLIENT_EVENTS, SERVER_EVENTS
 
 REPOSITORY = Path(__file__).parent.parent
 FLOWS = (REPOSITORY / "docs" / "flows.md").read_text(encoding="utf-8")
-SCENARIOS = "test_conductor", "test_conductor_tools", "test_conductor_sessions"
+SCENARIOS = "test_conductor", "test_conductor_tools", "test_conductor_sessions", "test_conductor_turns"
 
 WIRE_NAMES = re.compile(r"\b(?:input_audio_buffer|conversation|response|session|output_audio_buffer)\.[a-z_.]*[a-z]")
 

@@ -2,8 +2,8 @@
 
 Chosen by the sweep in docs/benchmarks.md: of questions broken off in the middle, the end drawn out as people draw it
 out who search for a word, at most 5 % are to be cut into with medium eagerness in pauses of 400-1500 ms. So a turn ends
-early only if it sounds complete twice, and otherwise not before 1.6 s. All looks are early ones: Smart Turn was made
-for a fifth of a second of silence, and finds anything complete that is followed by a whole one.
+early only if it sounds complete three times, and otherwise not before 1.6 s. All looks are early ones: Smart Turn was
+made for a fifth of a second of silence, and finds anything complete that is followed by a whole one.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ EAGERNESS: Mapping[str, Knobs] = {
     "low": Knobs(
         silence_ms=8000,
         looks_ms=(128, 192, 256),
-        bars=(Bar(320, 0.98), Bar(2048, 0.9), Bar(3072, 0.5)),
+        bars=(Bar(384, 0.98), Bar(2048, 0.9), Bar(3072, 0.5)),
         blind_silence_ms=1600,
     ),
     "medium": Knobs(
         silence_ms=4000,
-        looks_ms=(128, 192),
-        bars=(Bar(256, 0.972), Bar(1600, 0.5)),
+        looks_ms=(128, 192, 256),
+        bars=(Bar(320, 0.972), Bar(1600, 0.5)),
         blind_silence_ms=768,
     ),
     "high": Knobs(
