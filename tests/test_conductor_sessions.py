@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import numpy as np
 import pytest
 
+from realtime.audio import Pcm
 from realtime.codecs import find_codec
+from realtime.engines.base import Listening, Segment, Urgency
+from realtime.errors import EngineFailed
 from realtime.pipeline.draft import DELAYS
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, FakeEnhancer, FakeTranscriber, fake_engines, quiet, voice
@@ -44,7 +49,7 @@ async def test_transcription_session() -> None:
 class Growing(FakeTranscriber):
     """Hears a word for each half second of voice."""
 
-    def transcribe(self, speech, listening):  # type: ignore[no-untyped-def]
+    def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
         loud = int(np.count_nonzero(np.abs(speech) > 0.25) / 8000 + 0.5)
         self.script = [" ".join(WORDS.split()[:loud])]
         return super().transcribe(speech, listening)
@@ -182,3 +187,24 @@ async def test_rate_limits() -> None:
         await client.says(*QUESTION)
         await client.goes_on(5)
         assert client.response["status"] == "completed"
+
+
+@pytest.mark.parametrize("failure", [EngineFailed("The ears are full."), KeyError("what Ada said")])
+async def test_a_draft_that_fails_is_made_good_when_the_turn_is_over(failure: Exception) -> None:
+    """However it fails, the turn is heard as if nobody had followed it."""
+
+    class Stumbling(Growing):
+        async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+            if listening.urgency is Urgency.PARTIAL:
+                raise failure
+            async with aclosing(super().transcribe(speech, listening)) as segments:
+                async for segment in segments:
+                    yield segment
+
+    async with Dialogue(fake_engines(transcriber=Stumbling()), session_type="transcription") as client:
+        await client.says(quiet(500))
+        for _ in range(8):
+            await client.says(voice(500))
+        await client.says(quiet(700))
+        assert client.last(COMPLETED)["transcript"] == WORDS
+        assert client.all("conversation.item.input_audio_transcription.failed") == []

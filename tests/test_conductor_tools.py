@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realtime.engines.base import AnswerPart, Message, Read, Token, Tool, ToolCall, ToolCallPart, Urgency
+from realtime.engines.base import AnswerPart, Message, Token, Tool, ToolCall, ToolCallPart
 from realtime.remote_tools.base import RemoteTool, ToolServer, ToolServerFailed
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, fake_engines
@@ -287,20 +287,3 @@ async def test_hanging_up_lets_a_tool_go() -> None:
         await ask(client)
         assert client.names[-1] == "response.done"
     assert kitchen.called
-
-
-async def test_what_replies_begin_with_is_read_while_nobody_waits() -> None:
-    """As soon as the session says it; a reply asked for meanwhile waits for that, and does not read it again."""
-    chat = FakeChat([(Read(prompt_tokens=300, cached_tokens=0), Token("x")), "Well."])
-    chat.abilities |= {"reading_ahead"}
-    async with Dialogue(fake_engines(chat=chat)) as client:
-        await update(client, tools=[WEATHER])
-        (ahead,) = chat.prompts
-        assert (ahead.tools[0].name, ahead.max_tokens, ahead.urgency) == ("get_weather", 1, Urgency.PARTIAL)
-        assert client.names[-1] == "session.updated"
-        await update(client, tools=[WEATHER])
-        assert len(chat.prompts) == 1
-        await ask(client)
-        assert chat.prompts[1].messages[: len(ahead.messages)] == ahead.messages
-        assert client.words(client.response["id"]) == "Well."
-    assert chat.stopped == 1

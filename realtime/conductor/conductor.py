@@ -182,7 +182,6 @@ class Conductor:
                     await self._replies.read_ahead(output.reply)
                 case effects.StopReply():
                     await self._replies.stop(output.response_id)
-                    self._playback.stop()
                 case effects.ListTools():
                     assert self._tool_calls
                     self._tool_calls.list(output)
@@ -212,11 +211,11 @@ class Conductor:
             case effects.TranscribeInput():
                 turn = Audio(self._microphone.take(), self._microphone.rate_hz)
                 self._recordings.keep(effect.item_id, turn)
-                self._transcriptions.start(effect.item_id, turn, config)
+                await self._transcriptions.start(effect.item_id, turn, config)
             case effects.TranscribeItem():
                 sound = await asyncio.to_thread(decode_recording, effect.audio, self._microphone.codec)
                 await asyncio.to_thread(self._recordings.keep, effect.item_id, sound)
-                self._transcriptions.start(effect.item_id, sound, config)
+                await self._transcriptions.start(effect.item_id, sound, config)
             case effects.StopTranscription():
                 await self._transcriptions.stop(effect.item_id)
             case effects.ForgetItem():

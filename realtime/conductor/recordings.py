@@ -18,7 +18,9 @@ class Recordings:
         self._kept: dict[str, tuple[NDArray[np.int16], int]] = {}
 
     def keep(self, item_id: str, sound: Audio) -> None:
-        """Remember an item's sound."""
+        """Remember an item's sound, if there is room for all of it."""
+        if sound.duration_ms > self._limit_s * 1000:
+            return
         samples = np.clip(np.rint(sound.pcm * 32768), -32768, 32767).astype(np.int16)
         self._kept[item_id] = (samples, sound.rate_hz)
         seconds = sum(len(samples) / rate_hz for samples, rate_hz in self._kept.values())

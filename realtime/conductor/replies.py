@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from dataclasses import replace
 
 import structlog
 
@@ -12,9 +10,9 @@ from realtime.codecs import find_codec
 from realtime.conductor.allowance import Allowance
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
-from realtime.engines.base import Finish, Read, Speaking, ToolCallPart, Urgency
+from realtime.conductor.reading_ahead import ReadingAhead
+from realtime.engines.base import Finish, Read, Speaking, ToolCallPart
 from realtime.engines.ensemble import Engines
-from realtime.errors import EngineFailed
 from realtime.ids import random_id
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.reply import Answer, Voice, say, write
@@ -23,7 +21,7 @@ from realtime.prompt import prompt_for
 from realtime.protocol import effects, reports
 from realtime.protocol.config import CustomVoice, format_name
 from realtime.protocol.server_events import RateLimit
-from realtime.settings import DEFAULT_INSTRUCTIONS, ConversationSettings
+from realtime.settings import ConversationSettings
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +40,8 @@ class Replies:
         self._requests = Allowance(settings.requests_per_minute, clock)
         self._tokens = Allowance(settings.tokens_per_minute, clock)
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._aloud: set[str] = set()
+        self._reading = ReadingAhead(engines.chat, errands)
 
     def start(self, start: effects.StartReply) -> reports.Allowance:
         """Make a reply, if the session's rate limits allow it; what is left of them then."""
@@ -50,22 +49,27 @@ class Replies:
         allowed = self._requests.left >= 1 and self._tokens.left > 0
         if allowed:
             self._requests.use(1)
+        if start.modality == "audio":
+            self._aloud.add(response_id)
         task = self._errands.start(self._reply(start) if allowed else self._refuse(response_id))
         self._running[response_id] = task
-        task.add_done_callback(lambda _: self._running.pop(response_id))
+        task.add_done_callback(lambda _: self._forget(response_id))
         return reports.Allowance(response_id=response_id, limits=self._limits())
 
     async def read_ahead(self, start: effects.StartReply) -> None:
-        """Have the model read what replies will begin with, if it remembers what it has read."""
-        known = start.instructions == DEFAULT_INSTRUCTIONS and not start.tools  # engines read that as they open
-        if known or "reading_ahead" not in self._engines.chat.abilities:
-            return
-        await self._errands.stop(self._reading)
-        self._reading = self._errands.start(self._read(start))
+        """Have the model read what replies will begin with."""
+        await self._reading.start(start)
 
     async def stop(self, response_id: str) -> None:
         """Stop a reply, and wait until everything it held is let go."""
+        aloud = response_id in self._aloud
         await self._errands.stop(self._running.get(response_id))
+        if aloud:
+            self._playback.stop()  # whoever stops an answer stops playing it
+
+    def _forget(self, response_id: str) -> None:
+        del self._running[response_id]
+        self._aloud.discard(response_id)
 
     def _limits(self) -> tuple[RateLimit, ...]:
         requests, tokens = self._requests, self._tokens
@@ -89,23 +93,13 @@ class Replies:
         failed = reports.Failed(response_id=response_id, code="rate_limit_exceeded", message=message)
         await self._errands.report(failed)
 
-    async def _read(self, start: effects.StartReply) -> None:
-        prompt = replace(prompt_for(start), max_tokens=1, urgency=Urgency.PARTIAL)
-        try:
-            async with aclosing(self._engines.chat.answer(prompt)) as parts:
-                async for part in parts:
-                    if isinstance(part, Read):
-                        return
-        except EngineFailed as failure:
-            log.info("not read ahead", reason=str(failure))  # the reply will say what is wrong
-
     async def _reply(self, start: effects.StartReply) -> None:
         response_id = start.response_id
         began_s = self._clock.now_s()
-        if self._reading:
-            await asyncio.wait([self._reading])  # it has begun with what this reply would begin with
+        prompt = prompt_for(start)
+        await self._reading.make_way(prompt)
         telling = Telling(response_id, self._errands, self._clock)
-        answer = Answer(self._engines.chat, prompt_for(start), telling)
+        answer = Answer(self._engines.chat, prompt, telling)
         making = self._write(start, answer) if start.modality == "text" else self._say(start, answer)
         try:
             finish = await making

@@ -31,13 +31,17 @@ class Transcriptions:
         self._draft: Draft | None = None
         """The turn in progress, where its words are told while it is spoken."""
         self._followed_id = ""
+        self._following: asyncio.Task[None] | None = None
 
-    def start(self, item_id: str, sound: Audio, config: SessionConfig) -> None:
+    async def start(self, item_id: str, sound: Audio, config: SessionConfig) -> None:
         """Put the sound of an item into words; of one that was followed, the rest of it."""
         if self._draft and self._followed_id == item_id:
-            self._draft.end(sound.pcm)
-            self._draft = None
-            return
+            draft, self._draft = self._draft, None
+            following = self._following
+            if following and not following.done():
+                draft.end(sound.pcm)
+                return
+            await self._errands.stop(following)  # it has failed before its time: what it reported of that is stale
         listening = hints(config)
         self._running[item_id] = self._errands.start(
             self._tell(item_id, self._segments(sound, listening), lambda: sound.duration_ms / 1000)
@@ -49,7 +53,7 @@ class Transcriptions:
 
     def is_over(self, item_id: str) -> None:
         """The last report of an item has come."""
-        del self._running[item_id]
+        self._running.pop(item_id, None)
 
     # --- while the user still speaks -----------------------------------------------------------------------------
 
@@ -66,7 +70,8 @@ class Transcriptions:
         delay = DELAYS[(wanted.delay if wanted else None) or "medium"]
         draft = self._draft = Draft(self._transcriber, hints(config), delay)
         self._followed_id = item_id
-        self._running[item_id] = self._errands.start(self._tell(item_id, draft.segments(), lambda: draft.heard_s))
+        self._following = self._errands.start(self._tell(item_id, draft.segments(), lambda: draft.heard_s))
+        self._running[item_id] = self._following
 
     def hear(self, pcm: Pcm) -> None:
         """More of the turn that is followed, at the transcriber's rate."""

@@ -106,9 +106,10 @@ def _sender(websocket: WebSocket, dialect: Dialect, stalled_client_s: float) -> 
 
     async def send(event: ServerEvent) -> None:
         """Send one event; waits while the client's network is slow, and gives a client up that has stopped reading."""
+        texts = dialect.encode(event, new_event_id)
         try:
             async with asyncio.timeout(stalled_client_s):
-                for text in dialect.encode(event, new_event_id):
+                for text in texts:
                     await websocket.send_text(text)
         except TimeoutError:
             log.warning("client stopped reading", after_s=stalled_client_s)
