@@ -11,9 +11,9 @@ from realtime.conductor.allowance import Allowance
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
 from realtime.conductor.reading_ahead import ReadingAhead
-from realtime.engines.base import Finish, Read, Speaking, ToolCallPart
+from realtime.engines.base import CallWhole, Finish, Read, Speaking, ToolCallPart
 from realtime.engines.ensemble import Engines
-from realtime.ids import random_id
+from realtime.errors import EngineFailed
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.reply import Answer, Voice, say, write
 from realtime.pipeline.speak import Piece
@@ -151,8 +151,8 @@ class Telling:
         self._errands = errands
         self._clock = clock
         self._began_s = clock.now_s()
-        self._call: tuple[int, str] | None = None
-        """Index and id of the call that is being written."""
+        self._calls: dict[int, str] = {}
+        """By index, the ids of the calls that are being written."""
 
     async def began(self) -> None:
         """There will be words."""
@@ -168,24 +168,26 @@ class Telling:
         await self._errands.report(read)
 
     async def call(self, part: ToolCallPart) -> None:
-        """More of a call; one with another index means that the one before it is whole."""
-        if self._call is None or part.index != self._call[0]:
-            await self.calls_are_whole()
-            call_id = part.call_id or random_id("call")
-            self._call = (part.index, call_id)
-            began = reports.CallBegan(response_id=self._response_id, call_id=call_id, name=part.name or "")
+        """More of a call; the first of an index begins one."""
+        if part.index not in self._calls and part.call_id and part.name:
+            self._calls[part.index] = part.call_id
+            began = reports.CallBegan(response_id=self._response_id, call_id=part.call_id, name=part.name)
             await self._errands.report(began)
+        call_id = self._call_id(part)
         if part.arguments:
-            _, call_id = self._call
             wrote = reports.CallWrote(response_id=self._response_id, call_id=call_id, text=part.arguments)
             await self._errands.report(wrote)
 
-    async def calls_are_whole(self) -> None:
-        """Nothing more will be written of the last call."""
-        if self._call:
-            _, call_id = self._call
-            self._call = None
-            await self._errands.report(reports.CallEnded(response_id=self._response_id, call_id=call_id))
+    async def call_is_whole(self, whole: CallWhole) -> None:
+        """A call can be made."""
+        call_id = self._call_id(whole)
+        del self._calls[whole.index]
+        await self._errands.report(reports.CallEnded(response_id=self._response_id, call_id=call_id))
+
+    def _call_id(self, part: ToolCallPart | CallWhole) -> str:
+        if part.index not in self._calls:
+            raise EngineFailed("the language model wrote of a call that it had not begun, or had ended")
+        return self._calls[part.index]
 
 
 def _answered(response_id: str, finish: Finish) -> reports.Answered:

@@ -149,15 +149,14 @@ class Trace:
     group_id: str | None
 
 
-ItemEffect: TypeAlias = (
-    DropInput | FollowInput | TranscribeInput | TranscribeItem | StopTranscription | ForgetItem | ShowItem
-)
+ItemEffect: TypeAlias = DropInput | FollowInput | TranscribeInput | TranscribeItem | StopTranscription | ForgetItem
 """About the sound of user items, and its words."""
 
 Effect: TypeAlias = (
     Listen
     | TuneInput
     | ItemEffect
+    | ShowItem
     | AwaitSpeech
     | StopAwaitingSpeech
     | StartReply
