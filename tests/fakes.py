@@ -18,6 +18,8 @@ from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm, ms_to_samples, silence
 from realtime.engines.base import (
     Ability,
     AnswerPart,
+    CallWhole,
+    Chat,
     Finish,
     Listening,
     Prompt,
@@ -182,7 +184,10 @@ def _segment(text: str, start_s: float, end_s: float, listening: Listening) -> S
 
 @dataclass
 class FakeChat:
-    """Answers with the scripted texts, one an answer, word by word; parts in the script are given as they are."""
+    """Answers with the scripted texts, one an answer, word by word; parts in the script are given as they are.
+
+    Calls that nothing has cut short are whole at the end, unless the script says itself which are.
+    """
 
     script: list[str | tuple[AnswerPart, ...] | Exception] = field(
         default_factory=lambda: ["Paris. It lies on the Seine."]
@@ -195,7 +200,7 @@ class FakeChat:
     fails: Exception | None = None
     """When given, raised in place of an answer's second word, or part."""
     reason: str = "stop"
-    """How an answer ends that calls nothing."""
+    """How an answer ends; `stop` is `tool_calls` for one that calls something."""
     model: str = "fake-mind"
     abilities: frozenset[Ability] = frozenset(get_args(Ability)) - {"reading_ahead"}
 
@@ -216,7 +221,11 @@ class FakeChat:
         except (GeneratorExit, asyncio.CancelledError):
             self.stopped += 1
             raise
-        reason = "tool_calls" if any(isinstance(part, ToolCallPart) for part in parts) else self.reason
+        begun = dict.fromkeys(part.index for part in parts if isinstance(part, ToolCallPart))
+        reason = "tool_calls" if begun and self.reason == "stop" else self.reason
+        if reason == "tool_calls" and not any(isinstance(part, CallWhole) for part in parts):
+            for index in begun:
+                yield CallWhole(index=index)
         yield Finish(reason=reason, prompt_tokens=12, cached_tokens=5, completion_tokens=len(parts))  # type: ignore[arg-type]
 
     async def close(self) -> None:
@@ -253,7 +262,7 @@ def fake_engines(
     turn_detector: FakeTurnDetector | None = None,
     enhancer: FakeEnhancer | None = None,
     transcriber: FakeTranscriber | None = None,
-    chat: FakeChat | None = None,
+    chat: Chat | None = None,
     synthesizer: FakeSynthesizer | None = None,
 ) -> Engines:
     """Fakes, those given and defaults for the rest."""

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from realtime.engines.base import AnswerPart, Message, Token, Tool, ToolCall, ToolCallPart
+from realtime.engines.base import (
+    Ability,
+    AnswerPart,
+    CallWhole,
+    Message,
+    Prompt,
+    Token,
+    Tool,
+    ToolCall,
+    ToolCallPart,
+)
+from realtime.engines.chat_completions import Reading
 from realtime.remote_tools.base import RemoteTool, ToolServer, ToolServerFailed
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, fake_engines
@@ -20,6 +32,7 @@ WEATHER = {
     "description": "The weather of a city.",
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
+TIME = {"type": "function", "name": "get_time"}
 KITCHEN = {"type": "mcp", "server_label": "kitchen", "server_url": "https://kitchen.example/mcp"}
 
 
@@ -27,6 +40,37 @@ def call(name: str, *arguments: str, index: int = 0) -> tuple[AnswerPart, ...]:
     """A call as a model writes it, piece by piece."""
     first = ToolCallPart(index=index, call_id=f"call_{index}", name=name)
     return (first, *(ToolCallPart(index=index, arguments=piece) for piece in arguments))
+
+
+@dataclass
+class RemoteChat:
+    """A model on a server that sends these chunks."""
+
+    chunks: list[dict[str, Any]]
+    model: str = "remote-mind"
+    abilities: frozenset[Ability] = frozenset({"tools"})
+
+    async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
+        reading = Reading(prompt.tools)
+        for chunk in self.chunks:
+            for part in reading.parts(chunk):
+                yield part
+        for last in reading.end():
+            yield last
+
+    async def close(self) -> None:
+        return
+
+
+def sent(index: int, call_id: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+    """A piece of a call as a server sends it."""
+    piece = {"index": index, "id": call_id, "function": {"name": name, "arguments": arguments}}
+    return {"choices": [{"delta": {"tool_calls": [piece]}, "finish_reason": None}]}
+
+
+def ended(reason: str) -> dict[str, Any]:
+    """The server's last word."""
+    return {"choices": [{"delta": {}, "finish_reason": reason}]}
 
 
 @dataclass
@@ -124,6 +168,90 @@ async def test_several_calls_are_several_items() -> None:
         done = client.all("response.function_call_arguments.done")
         assert [json.loads(event["arguments"])["city"] for event in done] == ["Paris", "Rome"]
         assert len({event["call_id"] for event in done}) == 2
+
+
+@pytest.mark.parametrize(
+    ("chunks", "done"),
+    [
+        pytest.param(
+            [sent(0, "a", "get_time", ""), sent(1, "b", "get_time", "")],
+            [("a", "get_time", "{}"), ("b", "get_time", "{}")],
+            id="without arguments",
+        ),
+        pytest.param(
+            [
+                sent(0, "a", "get_weather", '{"city"'),
+                sent(1, "b", "get_weather", '{"city"'),
+                sent(0, None, None, ': "Rome"}'),
+                sent(1, None, None, ': "Oslo"}'),
+            ],
+            [("a", "get_weather", '{"city": "Rome"}'), ("b", "get_weather", '{"city": "Oslo"}')],
+            id="interleaved",
+        ),
+        pytest.param(
+            [sent(0, "a", "get_weather", '{"city": "Rome"}'), sent(0, "b", "get_time", "{}")],
+            [("a", "get_weather", '{"city": "Rome"}'), ("b", "get_time", "{}")],
+            id="under one index",
+        ),
+    ],
+)
+async def test_calls_of_a_remote_model(chunks: list[dict[str, Any]], done: list[tuple[str, str, str]]) -> None:
+    """Each is told once, with all of its arguments."""
+    async with Dialogue(fake_engines(chat=RemoteChat([*chunks, ended("tool_calls")]))) as client:
+        await update(client, tools=[WEATHER, TIME])
+        await ask(client)
+        told = client.all("response.function_call_arguments.done")
+        assert [(event["call_id"], event["name"], event["arguments"]) for event in told] == done
+        deltas = client.all("response.function_call_arguments.delta")
+        for event in told:
+            assert "".join(d["delta"] for d in deltas if d["item_id"] == event["item_id"]) == event["arguments"]
+        output = client.response["output"]
+        assert client.response["status"] == "completed"
+        assert [(item["call_id"], item["name"], item["arguments"]) for item in output] == done
+        assert {item["status"] for item in output} == {"completed"}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [
+        pytest.param([sent(0, "a", "boil", '{"wh'), ended("content_filter")], "incomplete", id="content filter"),
+        pytest.param([sent(0, "a", "boil", "{}"), ended("length")], "incomplete", id="length"),
+        pytest.param(
+            [sent(0, "a", "boil", '{"wh'), sent(1, "b", "boil", "{}"), ended("tool_calls")], "failed", id="the first"
+        ),
+        pytest.param(
+            [sent(0, "a", "boil", "{}"), sent(1, "b", "boil", '{"wh'), ended("tool_calls")], "failed", id="the second"
+        ),
+        pytest.param([sent(0, "a", "boil", '{"what": 7}'), ended("tool_calls")], "failed", id="wrong arguments"),
+        pytest.param([sent(0, "a", "burn", "{}"), ended("stop")], "failed", id="no such tool"),
+    ],
+)
+async def test_calls_that_are_not_whole_are_not_made(chunks: list[dict[str, Any]], status: str) -> None:
+    """Neither that one nor those beside it, by the server or by the client."""
+    kitchen = FakeRemoteTools()
+    async with Dialogue(fake_engines(chat=RemoteChat(chunks)), remote_tools=kitchen) as client:
+        await update(client, tools=[KITCHEN | {"require_approval": "never"}])
+        await ask(client)
+        assert client.response["status"] == status
+        assert [name for name in client.names if name.endswith("call_arguments.done")] == []
+    assert kitchen.called == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        (ToolCallPart(index=0, arguments="{}"),),
+        (CallWhole(index=0),),
+        (*call("get_weather", "{}"), CallWhole(index=0), ToolCallPart(index=0, arguments="{}")),
+    ],
+)
+async def test_a_call_out_of_nothing_is_the_engines_fault(script: tuple[AnswerPart, ...]) -> None:
+    """Nobody guesses which call is meant."""
+    async with Dialogue(fake_engines(chat=FakeChat([script]))) as client:
+        await update(client, tools=[WEATHER])
+        await ask(client)
+        assert client.response["status_details"]["error"]["code"] == "engine_failed"
+        assert {event["name"] for event in client.all("response.function_call_arguments.done")} <= {"get_weather"}
 
 
 async def test_a_call_cut_short_is_never_told_as_done() -> None:

@@ -283,12 +283,24 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCallPart:
-    """The next piece of a tool call: the first of an `index` has id and name, later ones add arguments."""
+    """The next piece of a tool call: the first of an `index` has id and name, later ones add arguments.
+
+    Pieces of several calls may take turns.
+    """
 
     index: int
     call_id: str | None = None
     name: str | None = None
     arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWhole:
+    """Nothing more comes of a tool call, and it can be made: its arguments are a JSON object that its tool's schema
+    allows. A call that is cut short, or that no tool understands, never gets this far.
+    """
+
+    index: int
 
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -305,7 +317,7 @@ class Finish:
     completion_tokens: int = 0
 
 
-AnswerPart: TypeAlias = Read | Token | ToolCallPart | Finish
+AnswerPart: TypeAlias = Read | Token | ToolCallPart | CallWhole | Finish
 
 Ability: TypeAlias = Literal["images", "reasoning", "tools", "counting", "reading_ahead"]
 """What not every language model can do: see pictures, think first, call functions, count tokens for `Truncation`,
@@ -324,7 +336,10 @@ class Chat(Protocol):
         ...
 
     def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
-        """The answer as it is written, closed by one `Finish`. Closing the generator stops the writing at once."""
+        """The answer as it is written, closed by one `Finish`. Closing the generator stops the writing at once.
+
+        Raises `EngineFailed` also for a call that none of the prompt's tools understands.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -5,14 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import structs
 
-from realtime.engines.base import Finish, FinishReason, Message, Prompt, Read, Token, Tool, ToolCall, ToolCallPart
+from realtime.engines.base import (
+    CallWhole,
+    Finish,
+    FinishReason,
+    Message,
+    Prompt,
+    Read,
+    Token,
+    Tool,
+    ToolCall,
+    ToolCallPart,
+)
+from realtime.engines.tool_schema import check_calls
 from realtime.errors import EngineFailed
 from realtime.structs import Frozen
 
@@ -138,27 +151,44 @@ class _Chunk(Frozen):
 
 
 class _Called:
-    """A call as far as it has come."""
+    """A call as far as it has come. `wire_index` and `wire_id` are what the server knows it by."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, index: int, name: str, wire_index: int, wire_id: str | None) -> None:
+        self.index = index
         self.name = name
+        self.wire_index = wire_index
+        self.wire_id = wire_id
         self.arguments = ""
+
+    @property
+    def half_written(self) -> bool:
+        """Whether the arguments have begun, and are no JSON object yet."""
+        return bool(self.arguments) and not _is_object(self.arguments)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 class Reading:
-    """One streamed answer, chunk by chunk.
+    """One streamed answer, chunk by chunk, to a prompt with `tools`.
 
     Thoughts (`reasoning_content`) are left out: they are not meant to be said. With `one_call`, what comes after the
     first call is left out too.
     """
 
-    def __init__(self, *, one_call: bool = False) -> None:
+    def __init__(self, tools: Iterable[Tool], *, one_call: bool = False) -> None:
+        self._tools = tuple(tools)
         self._one_call = one_call
         self.complete = False
         """Whether the one call is there, and more is being written: the writing can be stopped."""
         self._reason: FinishReason | None = None
         self._usage = _Usage()
-        self._calls: dict[int, _Called] = {}
+        self._calls: list[_Called] = []
         self._read = False
 
     def parts(self, chunk: Any) -> Iterator[Read | Token | ToolCallPart]:
@@ -179,10 +209,11 @@ class Reading:
             if choice.delta.content:
                 yield Token(choice.delta.content)
             for call in choice.delta.tool_calls or ():
-                if self._one_call and self._calls and (call.index or 0) > 0:
+                called = self._continued(call)
+                if self._one_call and self._calls and called is None:
                     self.complete, self._reason = True, "tool_calls"
                     return
-                yield self._part(call)
+                yield self._begin(call) if called is None else _more(called, call)
 
     def _count(self, read: _Chunk) -> None:
         """Usage comes with the end; llama.cpp's reports stand in for it where an answer is stopped before."""
@@ -193,38 +224,42 @@ class Reading:
             self._usage = structs.replace(self._usage, completion_tokens=read.timings.predicted_n)
         self._usage = read.usage or self._usage
 
-    def _part(self, call: _Call) -> ToolCallPart:
-        name, call_id = call.function.name or None, call.id or None
-        # Some servers give neither an index nor an id: then every name begins a call.
-        newest = max(self._calls, default=-1)
-        index = call.index if call.index is not None else newest + 1 if name else max(newest, 0)
-        if index in self._calls:
-            name = call_id = None  # some servers say them again with every piece
-        elif name:
-            self._calls[index] = _Called(name)
-            call_id = call_id or f"call_{token_hex(12)}"
-        else:
+    def _continued(self, piece: _Call) -> _Called | None:
+        """The call that `piece` is more of; None for a piece that begins one."""
+        calls = [call for call in self._calls if piece.index in (None, call.wire_index)]
+        known = [call for call in calls if piece.id and call.wire_id == piece.id]
+        if known or not calls:
+            return known[-1] if known else None
+        return None if _begins_another(piece, calls[-1]) else calls[-1]
+
+    def _begin(self, piece: _Call) -> ToolCallPart:
+        if not piece.function.name:
             raise EngineFailed("the language model sent a piece of a call that it had not begun")
-        arguments = call.function.arguments or ""
-        self._calls[index].arguments += arguments
-        return ToolCallPart(index=index, call_id=call_id, name=name, arguments=arguments)
+        index = len(self._calls)
+        wire_index = index if piece.index is None else piece.index
+        taken = {call.wire_id for call in self._calls}  # by a server that numbers its calls and calls them all the same
+        call_id = piece.id if piece.id and piece.id not in taken else f"call_{token_hex(12)}"
+        called = _Called(index, piece.function.name, wire_index, piece.id or None)
+        self._calls.append(called)
+        return replace(_more(called, piece), call_id=call_id, name=called.name)
 
-    def end(self) -> Iterator[ToolCallPart | Finish]:
-        """The last parts: what a call without arguments lacks, and how the answer ended.
+    def end(self) -> Iterator[ToolCallPart | CallWhole | Finish]:
+        """The last parts: what a call without arguments lacks, that the calls are whole, and how the answer ended.
 
-        Raises `EngineFailed` when it broke off, or when a call's arguments are no JSON object although nothing has
-        cut them short.
+        Raises `EngineFailed` when it broke off, or when nothing has cut the calls short and yet one of them is not
+        what the tools ask for. Then none of them is whole.
         """
         if self._reason is None:
             raise EngineFailed("the language model broke off its answer")
         # Some servers say `stop` at the end of an answer that is a call.
         reason = "tool_calls" if self._calls and self._reason == "stop" else self._reason
         if reason == "tool_calls":
-            for index, call in self._calls.items():
-                if not call.arguments:  # as some servers say that there are none
-                    call.arguments = "{}"
-                    yield ToolCallPart(index=index, arguments="{}")
-            self._check()
+            # Some servers say nothing where there are no arguments.
+            check_calls(self._tools, [(call.name, call.arguments or "{}") for call in self._calls])
+            for call in self._calls:
+                if not call.arguments:
+                    yield ToolCallPart(index=call.index, arguments="{}")
+                yield CallWhole(index=call.index)
         details = self._usage.prompt_tokens_details or _PromptDetails()
         yield Finish(
             reason=reason,
@@ -233,16 +268,22 @@ class Reading:
             completion_tokens=self._usage.completion_tokens,
         )
 
-    def _check(self) -> None:
-        for call in self._calls.values():
-            try:
-                msgspec.json.decode(call.arguments, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeEncodeError) as problem:
-                raise EngineFailed(
-                    f"the language model called {call.name!r} with arguments that are no JSON object"
-                ) from problem
 
-    @property
-    def calls(self) -> tuple[tuple[str, str], ...]:
-        """Name and arguments of every call, as far as they have come."""
-        return tuple((call.name, call.arguments) for call in self._calls.values())
+def _begins_another(piece: _Call, newest: _Called) -> bool:
+    """Whether a piece begins a call beside `newest`, which it could be more of by its index.
+
+    A name alone does not say so, nor does an id: some servers say both with every piece of a call, and some make up
+    an id for each. But others give every call the same index, or none.
+    """
+    name = piece.function.name
+    if not name or (name == newest.name and newest.half_written):
+        return False
+    other_id = bool(piece.id and newest.wire_id) and piece.id != newest.wire_id
+    more = bool(newest.arguments and piece.function.arguments)
+    return piece.index is None or other_id or name != newest.name or more
+
+
+def _more(called: _Called, piece: _Call) -> ToolCallPart:
+    arguments = piece.function.arguments or ""
+    called.arguments += arguments
+    return ToolCallPart(index=called.index, arguments=arguments)

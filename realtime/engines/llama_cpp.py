@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import xllamacpp
 
-from realtime.engines.base import Ability, AnswerPart, Finish, Message, Prompt
+from realtime.engines.base import Ability, AnswerPart, Message, Prompt
 from realtime.engines.chat_completions import Json, Reading
 from realtime.engines.handoff import Handoff
 from realtime.engines.llama_memory import remembered
@@ -30,7 +30,7 @@ from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.slots import Slots
 from realtime.engines.token_counts import TokenCounts
-from realtime.engines.tool_schema import check_calls, check_schemas
+from realtime.engines.tool_schema import check_schemas
 from realtime.errors import BadConfiguration, ContextTooLong, EngineFailed, ModelUnavailable
 
 LONGEST_SOCKET_PATH = 104
@@ -63,7 +63,7 @@ class LlamaCpp:
         prompt = choose_tools(prompt, self._options)
         check_schemas(prompt.tools)
         chunks: Handoff[Json] = Handoff(limit=4 * self._options.context_tokens)
-        reading = Reading(one_call=not prompt.parallel_tool_calls)
+        reading = Reading(prompt.tools, one_call=not prompt.parallel_tool_calls)
         await self._writers.start(partial(self._write, prompt, chunks), prompt.urgency)
         async with aclosing(chunks.items()) as arriving:
             async for chunk in arriving:
@@ -72,8 +72,6 @@ class LlamaCpp:
                 if reading.complete:
                     break
         for last in reading.end():
-            if isinstance(last, Finish) and last.reason == "tool_calls":
-                check_calls(prompt.tools, reading.calls)
             yield last
 
     async def close(self) -> None:

@@ -66,9 +66,10 @@ class OpenAIChat:
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         """The answer as it comes. Cancelling, or closing it, closes the connection, and servers then stop writing.
 
-        Raises `EngineBusy` when the server has too much to do, `EngineFailed` for everything else that can go wrong.
+        Raises `EngineBusy` when the server has too much to do, `EngineFailed` for everything else that can go wrong,
+        calls that the tools do not understand among it: few servers hold the model to a schema.
         """
-        reading = Reading()
+        reading = Reading(prompt.tools)
         async with aclosing(self._chunks(prompt)) as chunks:
             async for chunk in chunks:
                 for part in reading.parts(chunk):

@@ -22,21 +22,28 @@ def check_schemas(tools: Iterable[Tool]) -> None:
 
 
 def check_calls(tools: Iterable[Tool], calls: Iterable[tuple[str, str]]) -> None:
-    """Raise `EngineFailed` for a call, name and JSON text, that its tool does not understand.
+    """Raise `EngineFailed` for a call, name and arguments as they were written, that its tool does not understand.
 
-    The grammar that writes a call knows most of a schema but not all of it: not every `pattern`, no `multipleOf`, no
-    `not`, no `uniqueItems`. What it cannot promise is looked at when it is written.
+    A remote model is seldom held to a schema. The grammar of the embedded one knows most of it but not all: not every
+    `pattern`, no `multipleOf`, no `not`, no `uniqueItems`. What cannot be promised is looked at when it is written.
     """
-    validators = {tool.name: _validator(tool) for tool in tools}
+    offered = {tool.name: tool for tool in tools}
     for name, arguments in calls:
-        if name not in validators:
+        if name not in offered:
             raise EngineFailed(f"the language model called {name!r}, which is no tool it was given")
-        problem = next(validators[name].iter_errors(msgspec.json.decode(arguments)), None)
+        problem = next(_validator(offered[name]).iter_errors(_object(name, arguments)), None)
         if problem is not None:
             where = "/".join(map(str, problem.instance_path)) or "arguments"
             raise EngineFailed(
                 f"the language model called {name!r} with a wrong {where!r}: {problem.schema_path[-1]!r} of its schema"
             )
+
+
+def _object(name: str, arguments: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(arguments, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
+        raise EngineFailed(f"the language model called {name!r} with arguments that are no JSON object") from problem
 
 
 def _validator(tool: Tool) -> jsonschema_rs.Validator:

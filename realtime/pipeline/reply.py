@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from realtime.engines.base import Chat, Finish, Prompt, Read, Speaking, Synthesizer, Token, ToolCallPart
+from realtime.engines.base import CallWhole, Chat, Finish, Prompt, Read, Speaking, Synthesizer, Token, ToolCallPart
 from realtime.errors import EngineFailed
 from realtime.pipeline.channel import Channel
 from realtime.pipeline.clock import Clock
@@ -53,8 +53,8 @@ class Asides(Protocol):
         """The model has written more of a call."""
         ...
 
-    async def calls_are_whole(self) -> None:
-        """The model has written all of its calls."""
+    async def call_is_whole(self, whole: CallWhole) -> None:
+        """The model has written all of a call, and it can be made."""
         ...
 
 
@@ -101,13 +101,13 @@ class Answer:
                     case ToolCallPart():
                         self.tokens_written += 1
                         await self._asides.call(part)
+                    case CallWhole():
+                        await self._asides.call_is_whole(part)
                     case Read():
                         self._prompt_tokens = part.prompt_tokens
                         await self._asides.read(part)
                     case Finish():
                         self._finish = part
-                        if part.reason != "length":
-                            await self._asides.calls_are_whole()
 
 
 async def write(answer: Answer, show: Callable[[str], Awaitable[None]]) -> Finish:

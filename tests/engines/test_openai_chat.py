@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from realtime.engines.base import AnswerPart, Finish, Image, Message, Prompt, Token, Tool, ToolCallPart
+from realtime.engines.base import AnswerPart, CallWhole, Finish, Image, Message, Prompt, Token, Tool, ToolCallPart
 from realtime.engines.openai_chat import OpenAIChat, OpenAIChatOptions, open_openai_chat
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
@@ -20,6 +20,7 @@ from tests.engines.http_server import Call, HttpServer, Script, serving
 
 KEY = "sk-very-secret"
 ASKED = Prompt(messages=(Message(role="user", text="my own words"),))
+CLOCK = Tool(name="clock", description="The time", parameters={"properties": {"zone": {"type": "string"}}})
 
 
 def open_chat(url: str, **options: Any) -> OpenAIChat:
@@ -108,9 +109,10 @@ async def test_a_tool_call_comes_piece_by_piece() -> None:
         await call.end_stream()
 
     async with asking(call_tool) as (chat, _):
-        assert await answer(chat) == [
+        assert await answer(chat, Prompt(messages=ASKED.messages, tools=(CLOCK,))) == [
             ToolCallPart(index=0, call_id="call_1", name="clock"),
             ToolCallPart(index=0, arguments="{}"),
+            CallWhole(index=0),
             Finish(reason="tool_calls"),
         ]
 
@@ -144,17 +146,29 @@ async def test_pictures_and_the_number_of_calls_are_passed_on() -> None:
     assert body["tool_choice"] == {"type": "function", "function": {"name": "clock"}}
 
 
-async def test_arguments_that_are_no_json_are_a_failure() -> None:
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("clock", '{"zone": my own words', "no JSON object"),
+        ("clock", '{"zone": ["my own words"]}', "wrong 'zone'"),
+        ("alarm", "{}", "'alarm', which is no tool it was given"),
+    ],
+)
+async def test_a_call_that_its_tool_does_not_understand_is_a_failure(name: str, arguments: str, said: str) -> None:
+    """The server may say that all is well: nobody is told to make the call."""
+
     async def call_tool(call: Call) -> None:
         await call.begin_stream()
-        function = {"name": "clock", "arguments": '{"zone": my own words'}
+        function = {"name": name, "arguments": arguments}
         await call.event(delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": function}]))
         await call.event(delta("tool_calls"))
         await call.end_stream()
 
     async with asking(call_tool) as (chat, _):
-        with pytest.raises(EngineFailed, match="no JSON object") as failed:
-            await answer(chat)
+        parts = chat.answer(Prompt(messages=ASKED.messages, tools=(CLOCK,)))
+        assert isinstance(await anext(parts), ToolCallPart)
+        with pytest.raises(EngineFailed, match=said) as failed:
+            await anext(parts)
     assert "own" not in str(failed.value)
 
 

@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 import pytest
 
 from realtime.audio import Audio
-from realtime.engines.base import Ability, AnswerPart, Finish, Prompt, Read, Speaking, Token, ToolCallPart
+from realtime.engines.base import (
+    Ability,
+    AnswerPart,
+    CallWhole,
+    Finish,
+    FinishReason,
+    Prompt,
+    Read,
+    Speaking,
+    Token,
+    ToolCallPart,
+)
 from realtime.errors import EngineFailed
 from realtime.pipeline.reply import AHEAD_MS, Answer, Voice, say, write
 from realtime.pipeline.speak import Piece
@@ -85,8 +96,8 @@ class Reply:
     async def call(self, part: ToolCallPart) -> None:
         self.asides.append(part)
 
-    async def calls_are_whole(self) -> None:
-        self.asides.append("whole")
+    async def call_is_whole(self, whole: CallWhole) -> None:
+        self.asides.append(whole)
 
     async def written(self) -> Finish:
         """The reply in writing."""
@@ -128,7 +139,7 @@ async def test_an_answer_is_written_as_it_comes() -> None:
     finish = await reply.written()
     assert reply.shown == ["Paris.", " It", " lies", " on", " the", " Seine."]
     assert (finish.reason, finish.completion_tokens) == ("stop", 6)
-    assert reply.asides == ["began", "whole"]
+    assert reply.asides == ["began"]
 
 
 async def test_an_answer_is_spoken_in_its_own_time() -> None:
@@ -145,7 +156,7 @@ async def test_an_answer_is_spoken_in_its_own_time() -> None:
     assert reply.text == "Paris. It lies on the Seine."
     assert reply.played_ms == 50 * len("Paris.It lies on the Seine.")
     assert speaking.result().completion_tokens == 6
-    assert reply.asides == ["began", "whole"]
+    assert reply.asides == ["began"]
 
 
 async def test_the_first_sentence_is_spoken_while_the_model_still_writes() -> None:
@@ -178,17 +189,19 @@ async def test_an_answer_without_a_word_has_never_begun(aloud: bool) -> None:
 
 async def test_calls_of_functions_are_not_spoken() -> None:
     """They are no words."""
-    call = ToolCallPart(index=0, call_id="c", name="clock", arguments="{}")
-    reply = Reply(Improviser([Token("Wait."), call, Finish(reason="tool_calls")]))
+    call, whole = ToolCallPart(index=0, call_id="c", name="clock", arguments="{}"), CallWhole(index=0)
+    reply = Reply(Improviser([Token("Wait."), call, whole, Finish(reason="tool_calls")]))
     assert (await reply.written()).reason == "tool_calls"
     assert reply.text == "Wait."
-    assert reply.asides == ["began", call, "whole"]
+    assert reply.asides == ["began", call, whole]
+    assert reply.answer.tokens_written == 2
 
 
-async def test_calls_cut_short_are_not_whole() -> None:
-    """Somebody would make them."""
+@pytest.mark.parametrize("reason", ["stop", "length", "tool_calls", "content_filter"])
+async def test_a_call_is_whole_when_the_model_says_so(reason: FinishReason) -> None:
+    """However the answer ends: somebody would make half a call."""
     call = ToolCallPart(index=0, call_id="c", name="clock", arguments="{")
-    reply = Reply(Improviser([call, Finish(reason="length")]))
+    reply = Reply(Improviser([call, Finish(reason=reason)]))
     await reply.written()
     assert reply.asides == [call]
 
