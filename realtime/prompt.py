@@ -63,9 +63,9 @@ def _messages(item: Item) -> Iterator[Message]:
             yield _call(item.id, item.name, item.arguments)
             yield Message(role="tool", text=_outcome(item), call_id=item.id)
         case McpApprovalResponse():
-            if not item.approve:
-                refusal = "The user does not allow this call." + (f" {item.reason}" if item.reason else "")
-                yield Message(role="system", text=refusal)
+            if item.reason or not item.approve:
+                verdict = "allows" if item.approve else "does not allow"
+                yield Message(role="system", text=f"The user {verdict} this call. {item.reason or ''}".rstrip())
         case McpApprovalRequest() | McpListTools():
             return
 

@@ -16,6 +16,7 @@ from realtime.protocol.items import (
     InputAudio,
     InputText,
     Item,
+    McpApprovalResponse,
     OutputAudio,
     OutputText,
 )
@@ -89,6 +90,21 @@ def test_a_function_call_and_its_output_know_each_other() -> None:
         ),
         Message(role="tool", text="noon", call_id="call_7"),
     )
+
+
+@pytest.mark.parametrize(
+    ("approve", "reason", "told"),
+    [
+        (True, "Small ones only.", ["The user allows this call. Small ones only."]),
+        (True, None, []),
+        (False, "Too dear.", ["The user does not allow this call. Too dear."]),
+        (False, None, ["The user does not allow this call."]),
+    ],
+)
+def test_why_a_call_may_be_made_or_not_is_read_by_the_model(approve: bool, reason: str | None, told: list[str]) -> None:
+    """The call itself says that it was made."""
+    decision = McpApprovalResponse(approval_request_id="mcpr_1", approve=approve, reason=reason)
+    assert messages(decision) == tuple(Message(role="system", text=text) for text in told)
 
 
 @pytest.mark.parametrize(("asked", "given"), [("inf", None), (1, 1), (4096, 4096)])

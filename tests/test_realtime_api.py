@@ -290,7 +290,6 @@ EVENTS: list[dict[str, Any]] = [
     {
         "type": "response.create",
         "response": {
-            "conversation": "none",
             "input": [],
             "tool_choice": {"type": "mcp", "server_label": "kitchen", "name": "boil"},
         },

@@ -7,7 +7,9 @@ from msgspec import UNSET
 
 from realtime.errors import InvalidRequest
 from realtime.ids import NewId
+from realtime.protocol.faults import check_nesting
 from realtime.protocol.items import (
+    MAX_ID_CHARACTERS,
     PARTS_OF_ROLE,
     FunctionCall,
     FunctionCallOutput,
@@ -37,21 +39,41 @@ def admit_item(item: Item, new_id: NewId, param: str, sees: bool) -> tuple[Item,
     """
     if item.id == "root":
         raise InvalidRequest("An item's id cannot be 'root'.", param=f"{param}.id")
+    if len(item.id) > MAX_ID_CHARACTERS:  # one that was translated from the beta has not been read as a GA item
+        too_long = f"An item's id may have at most {MAX_ID_CHARACTERS} characters."
+        raise InvalidRequest(too_long, param=f"{param}.id")
     admitted = msgspec.structs.replace(item, id=item.id or new_id("item"))
     match admitted:
         case Message():
             return _admit_message(admitted, param, sees)
         case FunctionCall():
+            _check_arguments(admitted.arguments, f"{param}.arguments")
             call_id = admitted.call_id or new_id("call")
             return msgspec.structs.replace(admitted, call_id=call_id, status="completed"), None
         case FunctionCallOutput():
             return msgspec.structs.replace(admitted, status="completed"), None
-        case McpCall() | McpApprovalResponse():
+        case McpCall():
+            _check_arguments(admitted.arguments, f"{param}.arguments")
+            return admitted, None
+        case McpApprovalResponse():
             return admitted, None
         case McpListTools() | McpApprovalRequest():
             raise InvalidRequest(
                 "Only the server makes items of this type.", code="unsupported_value", param=f"{param}.type"
             )
+
+
+def _check_arguments(arguments: str, param: str) -> None:
+    """Models are shown the calls that were made, and read no arguments but a JSON object; nothing stands for none."""
+    if not arguments:
+        return
+    try:
+        given = msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
+        raise InvalidRequest("The arguments of a call are a JSON object.", param=param) from problem
+    if not isinstance(given, dict):
+        raise InvalidRequest("The arguments of a call are a JSON object.", param=param)
+    check_nesting(given, param)
 
 
 def _admit_message(message: Message, param: str, sees: bool) -> tuple[Message, bytes | None]:

@@ -16,7 +16,7 @@ from realtime.protocol.config import (
     Speed,
     Temperature,
 )
-from realtime.protocol.items import Item, ItemReference
+from realtime.protocol.items import Id, Item, ItemReference
 from realtime.protocol.tools import ToolChoice, ToolConfig
 from realtime.structs import Strict
 
@@ -24,7 +24,7 @@ from realtime.structs import Strict
 class _ClientEvent(Strict, tag_field="type"):
     """Base of client events: a client may name an event, and an error about it carries that name."""
 
-    event_id: Annotated[str, Meta(max_length=512)] | None = None
+    event_id: Id | None = None
 
 
 class SessionUpdate(_ClientEvent, kw_only=True, tag="session.update"):
@@ -56,20 +56,20 @@ class ItemCreate(_ClientEvent, kw_only=True, tag="conversation.item.create"):
     """Put an item into the conversation."""
 
     item: Item
-    previous_item_id: str | None = None
+    previous_item_id: Id | None = None
     """Insert after this item; `root` is the start, nothing the end."""
 
 
 class ItemRetrieve(_ClientEvent, kw_only=True, tag="conversation.item.retrieve"):
     """Show an item as the server has it."""
 
-    item_id: str
+    item_id: Id
 
 
 class ItemTruncate(_ClientEvent, kw_only=True, tag="conversation.item.truncate"):
     """The user heard the item's audio only up to here."""
 
-    item_id: str
+    item_id: Id
     content_index: Annotated[int, Meta(ge=0)]
     audio_end_ms: Annotated[int, Meta(ge=0)]
 
@@ -77,7 +77,7 @@ class ItemTruncate(_ClientEvent, kw_only=True, tag="conversation.item.truncate")
 class ItemDelete(_ClientEvent, kw_only=True, tag="conversation.item.delete"):
     """Take an item out of the conversation."""
 
-    item_id: str
+    item_id: Id
 
 
 class ResponseAudioOutput(Strict):
@@ -127,7 +127,7 @@ class ResponseCreate(_ClientEvent, kw_only=True, tag="response.create"):
 class ResponseCancel(_ClientEvent, kw_only=True, tag="response.cancel"):
     """Stop answering."""
 
-    response_id: str | None = None
+    response_id: Id | None = None
 
 
 ClientEvent: TypeAlias = (

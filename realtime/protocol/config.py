@@ -144,11 +144,15 @@ class RetentionRatio(Strict, kw_only=True, tag_field="type", tag="retention_rati
     token_limits: TokenLimits | None = None
 
 
+Label: TypeAlias = Annotated[str, Meta(max_length=256)]
+"""Stands in each line of the log."""
+
+
 class TracingLabels(Strict, omit_defaults=True):
     """Names under which the session can be found in the server's log."""
 
-    workflow_name: str | None = None
-    group_id: str | None = None
+    workflow_name: Label | None = None
+    group_id: Label | None = None
     metadata: dict[str, Any] | None = None
 
 

@@ -30,6 +30,9 @@ from realtime.protocol.items import (
 TRUNCATION_SLACK_MS = 100
 """A client counts what it played in blocks of its own; a position this little past the end means the end."""
 
+MAX_ITEMS = 10_000
+"""When there are so many, a client may put in no more: a day's talk, and a bound on memory."""
+
 
 @dataclass(slots=True)
 class SpokenText:
@@ -82,6 +85,13 @@ class Conversation:
     def last_id(self) -> str | None:
         """The id of the last item; None while there is none."""
         return self._order[-1] if self._order else None
+
+    def check_room(self) -> None:
+        """Refuse one more item where there are too many already."""
+        if len(self._order) >= MAX_ITEMS:
+            raise InvalidRequest(
+                f"A conversation may have at most {MAX_ITEMS} items; delete some of them.", code="conversation_full"
+            )
 
     def get(self, item_id: str, param: str = "item_id") -> Item:
         """The item of that id."""
@@ -191,8 +201,11 @@ def characters_of(item: Item) -> int:
         case Message():
             pictures = sum(len(part.image_url) for part in item.content if isinstance(part, InputImage))
             return len(text_of(item)) + pictures
-        case FunctionCall() | McpCall() | McpApprovalRequest():
-            return len(item.name) + len(item.arguments) + len(getattr(item, "output", None) or "")
+        case FunctionCall() | McpApprovalRequest():
+            return len(item.name) + len(item.arguments)
+        case McpCall():
+            error = item.error.message if item.error else ""
+            return len(item.name) + len(item.arguments) + len(item.output or "") + len(error)
         case FunctionCallOutput():
             return len(item.output)
         case McpApprovalResponse():

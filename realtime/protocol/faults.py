@@ -12,6 +12,9 @@ from realtime.errors import InvalidRequest
 MAX_NESTING = 32
 """Objects and lists within each other, where a client may nest as it likes: as deep as every reader can follow."""
 
+MAX_ERROR_CHARACTERS = 2000
+"""An error may quote the client, and need not do so at length."""
+
 _PATH = re.compile(r" - at (?:`key` in )?`(?P<path>[^`]*)`$")
 _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(?P<field>[^`]*)`")
 
@@ -49,6 +52,11 @@ def check_nesting(value: Any, param: str) -> None:
         ]
     if inside:
         raise InvalidRequest(f"'{param}' is nested more than {MAX_NESTING} deep.", param=param)
+
+
+def shorten(text: str) -> str:
+    """`text`, as much of it as an error may say."""
+    return text if len(text) <= MAX_ERROR_CHARACTERS else text[: MAX_ERROR_CHARACTERS - 1] + "…"
 
 
 def refuse_first(unsupported: dict[str, bool]) -> None:

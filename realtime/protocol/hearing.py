@@ -106,6 +106,15 @@ class Hearing:
                 code="rate_limit_exceeded",
             )
 
+    def check_recording(self, size_bytes: int, max_ms: int) -> None:
+        """Refuse a recording that the client brings along when it is longer than the buffer may be, or has to wait."""
+        form = self._config().audio.input.format
+        if size_bytes * 1000 > max_ms * form.rate_hz * form.bytes_per_sample:
+            raise InvalidRequest(
+                f"An item may carry at most {max_ms} ms of audio.", code="string_above_max_length", param="item.content"
+            )
+        self.check_room()
+
     def forget(self, item_id: str) -> list[Output]:
         """The item is gone, and nobody wants its words."""
         if item_id not in self._unheard:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from realtime.structs import Strict
 
 Status: TypeAlias = Literal["completed", "incomplete", "in_progress"]
+
+MAX_ID_CHARACTERS = 512
+
+Id: TypeAlias = Annotated[str, Meta(max_length=MAX_ID_CHARACTERS)]
+"""What a client may call an item, a call, a function: each is kept as long as the conversation is."""
 
 
 class _Part(Strict, tag_field="type"):
@@ -54,7 +59,7 @@ Part: TypeAlias = InputText | InputAudio | InputImage | OutputText | OutputAudio
 class _AnyItem(Strict, tag_field="type"):
     """Base of all items. The server gives an item its id when the client has not."""
 
-    id: str = ""
+    id: Id = ""
 
 
 class _Item(_AnyItem):
@@ -74,15 +79,15 @@ class Message(_Item, kw_only=True, tag="message"):
 class FunctionCall(_Item, kw_only=True, tag="function_call"):
     """A function the assistant wants called."""
 
-    name: str
+    name: Id
     arguments: str
-    call_id: str = ""
+    call_id: Id = ""
 
 
 class FunctionCallOutput(_Item, kw_only=True, tag="function_call_output"):
     """What a function call returned."""
 
-    call_id: str
+    call_id: Id
     output: str
 
 
@@ -103,7 +108,7 @@ class ListedTool(Strict, kw_only=True, omit_defaults=True):
 class McpListTools(_AnyItem, kw_only=True, tag="mcp_list_tools"):
     """The tools of an MCP server; none while they are being listed."""
 
-    server_label: str
+    server_label: Id
     tools: tuple[ListedTool, ...] = ()
 
 
@@ -135,10 +140,10 @@ McpError: TypeAlias = McpHttpError | McpProtocolError | McpExecutionError
 class McpCall(_AnyItem, kw_only=True, tag="mcp_call"):
     """A tool of an MCP server that is called, or was."""
 
-    server_label: str
-    name: str
+    server_label: Id
+    name: Id
     arguments: str
-    approval_request_id: str | None = None
+    approval_request_id: Id | None = None
     output: str | None = None
     error: McpError | None = None
 
@@ -146,15 +151,15 @@ class McpCall(_AnyItem, kw_only=True, tag="mcp_call"):
 class McpApprovalRequest(_AnyItem, kw_only=True, tag="mcp_approval_request"):
     """The assistant asks whether it may call a tool."""
 
-    server_label: str
-    name: str
+    server_label: Id
+    name: Id
     arguments: str
 
 
 class McpApprovalResponse(_AnyItem, kw_only=True, tag="mcp_approval_response"):
     """What the client says to that."""
 
-    approval_request_id: str
+    approval_request_id: Id
     approve: bool
     reason: str | None = None
 
@@ -174,4 +179,4 @@ PARTS_OF_ROLE: dict[str, tuple[type[Part], ...]] = {
 class ItemReference(Strict, tag_field="type", tag="item_reference"):
     """Points at an item of the conversation, in a response's own input."""
 
-    id: str
+    id: Id

@@ -17,7 +17,8 @@ mcp_call_arguments.delta and .done, in place of the content part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -31,10 +32,20 @@ from realtime.protocol.items import Item, ItemReference, McpApprovalRequest, Mcp
 from realtime.protocol.output import CallOutput, MessageOutput
 from realtime.protocol.slot import Slot
 from realtime.protocol.tool_servers import ToolServers
-from realtime.protocol.toolbox import NO_TOOLS, Toolbox
+from realtime.protocol.toolbox import NO_TOOLS, Listed, Toolbox
+from realtime.protocol.tools import McpTool
 
 Context: TypeAlias = tuple[Item | ItemReference, ...]
 Output: TypeAlias = said.ServerEvent | Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """MCP servers that have not told their tools yet, though one of these has to be called."""
+
+    servers: tuple[McpTool, ...]
+    fill: Callable[[Listed], Toolbox]
+    """The toolbox once they have; `InvalidRequest` when what was chosen is not in it."""
 
 
 class Stage(Enum):
@@ -61,6 +72,8 @@ class Plan:
     in_conversation: bool
     """Whether its output becomes part of the conversation."""
     toolbox: Toolbox = NO_TOOLS
+    unlisted: Unlisted | None = None
+    """What the toolbox waits for."""
     parallel_tool_calls: bool = True
     temperature: float | None = None
     effort: Effort | None = None
@@ -112,6 +125,11 @@ class Response:
     def created(self) -> list[Output]:
         """The client may know of it."""
         return [said.ResponseCreated(response=self._describe("in_progress"))]
+
+    def fill_toolbox(self) -> None:
+        """All that its tools depend on has been told; `InvalidRequest` when what was chosen is not there."""
+        if self.plan.unlisted:
+            self.plan = replace(self.plan, toolbox=self.plan.unlisted.fill(self._servers.listed), unlisted=None)
 
     def start(self, items: tuple[Item, ...]) -> StartReply:
         """Ask the pipeline to make it."""

@@ -1,6 +1,7 @@
 """The responses in progress: at most one writes the conversation, any number run beside it.
 
-A response waits until the words of all user audio in its context are known, then runs. Whatever is reported about a
+A response waits until the words of all user audio in its context are known, and the tools of an MCP server that it has
+to call, then runs. Whatever is reported about a
 response that is no longer here is stale and changes nothing.
 """
 
@@ -19,7 +20,7 @@ from realtime.protocol.response import Output, Plan, Response, Stage
 from realtime.protocol.tool_servers import ToolServers
 
 MAX_LIVE_RESPONSES = 4
-"""At once, the one that writes the conversation included: no session may take the language model for itself."""
+"""At once, and one place of these is kept for the conversation: no session may take the language model for itself."""
 
 
 class Responses:
@@ -31,7 +32,7 @@ class Responses:
         self._new_id = new_id
         self._live: dict[str, Response] = {}
         self._awaited: dict[str, set[str]] = {}
-        """For each waiting response, the user items whose words it still needs."""
+        """For each waiting response, the items it still needs: those without words, and lists of tools."""
 
     @property
     def in_conversation(self) -> Response | None:
@@ -43,8 +44,8 @@ class Responses:
         """Whether any response is in progress."""
         return bool(self._live)
 
-    def create(self, plan: Plan, unheard: frozenset[str]) -> list[Output]:
-        """Begin a response. `unheard` are the user items that have no words yet."""
+    def check_room(self, plan: Plan) -> None:
+        """Refuse a response that there is no room for."""
         active = self.in_conversation
         if plan.in_conversation and active:
             raise InvalidRequest(
@@ -52,18 +53,25 @@ class Responses:
                 "Wait until the response is finished before creating a new one.",
                 code="conversation_already_has_active_response",
             )
-        if not plan.in_conversation and len(self._live) >= MAX_LIVE_RESPONSES:
+        beside = sum(not response.plan.in_conversation for response in self._live.values())
+        if not plan.in_conversation and beside >= MAX_LIVE_RESPONSES - 1:
             raise InvalidRequest(
-                f"{len(self._live)} responses are in progress already; wait for one of them.",
+                f"{beside} responses are in progress beside the conversation already; wait for one of them.",
                 code="rate_limit_exceeded",
             )
+
+    def create(self, plan: Plan, unheard: frozenset[str]) -> list[Output]:
+        """Begin a response that there is room for. `unheard` are the user items that have no words yet."""
         response = Response(self._new_id("resp"), plan, self._conversation, self._servers, self._new_id)
         self._live[response.id] = response
-        self._awaited[response.id] = {item.id for item in plan.context if isinstance(item, ItemReference)} & unheard
+        words = {item.id for item in plan.context if isinstance(item, ItemReference)} & unheard
+        servers = plan.unlisted.servers if plan.unlisted else ()
+        lists = {item_id for server in servers if (item_id := self._servers.listing(server))}
+        self._awaited[response.id] = words | lists
         return [*response.created(), *self._advance(response)]
 
-    def heard(self, item_id: str) -> list[Output]:
-        """The words of a user item are known, or it is gone; responses that waited only for it can run."""
+    def known(self, item_id: str) -> list[Output]:
+        """The words of a user item are known, or it is gone, or a list is over: who waited only for that can run."""
         outputs: list[Output] = []
         for response in self._waiting_for(item_id):
             self._awaited[response.id].discard(item_id)
@@ -136,6 +144,11 @@ class Responses:
         items = self._conversation.resolve(response.plan.context)
         if items and _says_nothing(items[-1]) and not response.plan.even_without_words:
             return self._end(response, "completed", said.StatusDetails(type="completed"))
+        try:
+            response.fill_toolbox()
+        except InvalidRequest as problem:
+            error = said.ResponseError(type="server_error", code="tools_not_listed", message=problem.message)
+            return self._end(response, "failed", said.StatusDetails(type="failed", error=error))
         return [response.start(items)]
 
     def _stop(self, response: Response, details: said.StatusDetails) -> list[Output]:

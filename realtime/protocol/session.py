@@ -24,6 +24,7 @@ from realtime.protocol import server_events as said
 from realtime.protocol.admission import admit_item
 from realtime.protocol.config import SessionConfig, TracingLabels
 from realtime.protocol.conversation import Conversation, characters_of
+from realtime.protocol.faults import shorten
 from realtime.protocol.hearing import Hearing
 from realtime.protocol.idle import Idle
 from realtime.protocol.items import FunctionCall, FunctionCallOutput, InputAudio, Item, McpApprovalResponse, Message
@@ -80,7 +81,7 @@ class Session:
             said.ConversationCreated(conversation=conversation),
             effects.TuneInput(self.config.audio.input),
             *self._trace(),
-            *self._servers.use(self.config.tools),
+            *self._servers.settle(self.config.tools, "session.tools"),
             *self._read_ahead(),
         ]
 
@@ -100,8 +101,8 @@ class Session:
         detail = said.ErrorDetail(
             type="invalid_request_error",
             code=problem.reason,
-            message=problem.message,
-            param=problem.param,
+            message=shorten(problem.message),
+            param=problem.param and shorten(problem.param),
             event_id=event_id,
         )
         return [said.Error(error=detail)]
@@ -112,6 +113,7 @@ class Session:
                 return self._hearing.append(event.audio)
             case asked.AudioCommit():
                 self._turn.check_commit()
+                self._conversation.check_room()
                 self._hearing.check_room()
                 return self._hearing.commit()
             case asked.AudioClear():
@@ -154,8 +156,10 @@ class Session:
                 return self._nobody_spoke()
             case reports.Heard():
                 return self._hearing.hear(report)
+            case reports.HeardAll() | reports.NotHeard() if report.item_id not in self._hearing.unheard:
+                return []
             case reports.HeardAll():
-                return [*self._hearing.hear(report), *self._responses.heard(report.item_id)]
+                return [*self._hearing.hear(report), *self._responses.known(report.item_id)]
             case reports.NotHeard():
                 failed = self._responses.not_heard(report.item_id, report.code, report.message)
                 return [*self._hearing.hear(report), *failed]
@@ -164,9 +168,7 @@ class Session:
                 self._has_spoken = self._has_spoken or bool(told and report.audio)
                 return told
             case reports.ToolsListed() | reports.ToolsNotListed():
-                told = self._servers.told(report)
-                changed = bool(told) and isinstance(report, reports.ToolsListed)
-                return [*told, *(self._read_ahead() if changed else [])]
+                return self._servers_told(report)
             case reports.ToolAnswered() | reports.ToolFailed():
                 return self._servers.ended(report)
             case reports.Draining():
@@ -180,6 +182,14 @@ class Session:
                 return self._responses.stop_all()
             case _:
                 return self._responses.report(report)
+
+    def _servers_told(self, report: reports.ToolsListed | reports.ToolsNotListed) -> list[Output]:
+        told = self._servers.told(report)
+        if not told:
+            return []
+        waited = self._responses.known(report.item_id)
+        changed = isinstance(report, reports.ToolsListed) and not waited  # a response reads it anyway
+        return [*told, *waited, *(self._read_ahead() if changed else [])]
 
     def _expire(self) -> list[Output]:
         self._over = True
@@ -195,10 +205,10 @@ class Session:
     def _update(self, update: dict[str, Any]) -> list[Output]:
         before, after = self.config, self._offer.accept(self.config, update)
         self._check_change(before, after)
+        listing = self._servers.settle(after.tools, "session.tools") if "tools" in update else []
         self.config = after
         told = said.SessionUpdated(session=self._describe())
         trace = self._trace() if after.tracing != before.tracing else []
-        listing = self._servers.use(after.tools) if after.tools != before.tools else []
         rest = [*trace, *listing, *(self._read_ahead() if _reads_differently(before, after) else [])]
         if after.audio.input == before.audio.input:
             return [told, *rest]
@@ -235,11 +245,9 @@ class Session:
         if self.config.type != "realtime" or not (self.config.instructions or self.config.tools):
             return []
         try:
-            plan = plan_response(
-                self.config, asked.ResponseParams(), self._conversation, self._offer, self._servers.listed
-            )
+            plan = plan_response(self.config, asked.ResponseParams(), self._conversation, self._offer, self._servers)
         except InvalidRequest:
-            return []  # the tool that has to be called is not listed yet; whoever asks for a response is told
+            return []  # whoever asks for a response is told
         return [effects.ReadAhead(start_reply("", plan, self._conversation.items))]
 
     def _trace(self) -> list[Output]:
@@ -287,6 +295,7 @@ class Session:
     # --- items ---------------------------------------------------------------------------------------------------
 
     def _create_item(self, event: asked.ItemCreate) -> list[Output]:
+        self._conversation.check_room()
         item, audio = admit_item(event.item, self._new_id, "item", self._sees)
         if item.id == self._hearing.announced_id:
             raise InvalidRequest(
@@ -294,9 +303,8 @@ class Session:
             )
         self._check_given(characters_of(item))
         if audio is not None:
-            self._hearing.check_room()
-        if isinstance(item, FunctionCallOutput):
-            self._check_call(item.call_id)
+            self._hearing.check_recording(len(audio), self._offer.max_buffer_ms)
+        self._check_call(item)
         added = self._add(item, event.previous_item_id)
         self._given_characters[item.id] = characters_of(item)
         if audio is None:
@@ -309,10 +317,17 @@ class Session:
             return self._servers.decide(item, after)
         return [*add_item(self._conversation, item, after)]
 
-    def _check_call(self, call_id: str) -> None:
-        if not any(isinstance(item, FunctionCall) and item.call_id == call_id for item in self._conversation.items):
+    def _check_call(self, item: Item) -> None:
+        """A result is of a call that was made, and two calls are two: the model tells them apart by their ids."""
+        if not isinstance(item, FunctionCall | FunctionCallOutput):
+            return
+        calls = (made for made in self._conversation.items if isinstance(made, FunctionCall))
+        made = any(call.call_id == item.call_id for call in calls)
+        if isinstance(item, FunctionCall) and made:
+            raise InvalidRequest(f"There is a call with ID '{item.call_id}' already.", param="item.call_id")
+        if isinstance(item, FunctionCallOutput) and not made:
             raise InvalidRequest(
-                f"Tool call ID '{call_id}' not found in conversation.",
+                f"Tool call ID '{item.call_id}' not found in conversation.",
                 code="invalid_tool_call_id",
                 param="item.call_id",
             )
@@ -335,7 +350,7 @@ class Session:
             *self._hearing.forget(item_id),
             *forget,
             said.ItemDeleted(item_id=item_id),
-            *self._responses.heard(item_id),
+            *self._responses.known(item_id),
         ]
 
     @property
@@ -353,13 +368,16 @@ class Session:
         if voice not in (None, self.config.audio.output.voice):
             self._offer.check_voice(voice, "response.audio.output.voice")
             self._check_voice_can_change("response.audio.output.voice")
-        return self._respond(params)
+        own = any(words is not None for words in (params.instructions, params.prompt, params.input))
+        return self._respond(params, even_without_words=own)
 
     def _respond(self, params: asked.ResponseParams, even_without_words: bool = False) -> list[Output]:
-        plan = plan_response(self.config, params, self._conversation, self._offer, self._servers.listed)
+        plan = plan_response(self.config, params, self._conversation, self._offer, self._servers)
         plan = replace(plan, even_without_words=even_without_words)
-        response = self._responses.create(plan, self._hearing.unheard)
-        return [*self._servers.use(tools_of(self.config, params)), *response]
+        self._responses.check_room(plan)
+        own = () if params.tools is None else tools_of(self.config, params)
+        listing = self._servers.use(own, "response.tools")
+        return [*listing, *self._responses.create(plan, self._hearing.unheard)]
 
     def _answer_left_over(self) -> list[Output]:
         """Answer the user's turn, now or as soon as the response that is still speaking is over."""

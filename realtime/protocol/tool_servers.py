@@ -31,7 +31,7 @@ from realtime.protocol.items import (
 )
 from realtime.protocol.slot import add_item, begin_item, finish_item
 from realtime.protocol.toolbox import Remote
-from realtime.protocol.tools import McpTool, ToolConfig
+from realtime.protocol.tools import MAX_SERVERS, McpTool, ToolConfig
 
 Output: TypeAlias = said.ServerEvent | Effect
 Finish: TypeAlias = Callable[[McpCall], list[said.ServerEvent]]
@@ -42,6 +42,15 @@ MAX_CALLS = 16
 
 TOO_MANY = McpProtocolError(code=-32000, message=f"{MAX_CALLS} calls of MCP tools are running already.")
 """-32000 is the first of the codes that JSON-RPC leaves to servers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _List:
+    """What one server was asked for, and what it has told."""
+
+    server: McpTool
+    item: McpListTools
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +70,10 @@ class ToolServers:
     def __init__(self, conversation: Conversation, new_id: NewId) -> None:
         self._conversation = conversation
         self._new_id = new_id
-        self._lists: list[tuple[McpTool, McpListTools]] = []
+        self._session: tuple[McpTool, ...] = ()
+        """The session's own; the others are those of its responses."""
+        self._lists: list[_List] = []
+        """Oldest first, at most `MAX_SERVERS`."""
         self._listing: set[str] = set()
         self._running: dict[str, _Call] = {}
         self._unapproved: dict[str, _Call] = {}
@@ -69,36 +81,79 @@ class ToolServers:
 
     def listed(self, server: McpTool) -> tuple[ListedTool, ...]:
         """What a server has told so far."""
-        return next((item.tools for asked, item in self._lists if _is_same(asked, server)), ())
+        return next((known.item.tools for known in self._lists if _is_same(known.server, server)), ())
 
-    def use(self, tools: Iterable[ToolConfig]) -> list[Output]:
-        """Ask the servers among `tools` that have not been asked yet. A server that could not tell is asked again."""
-        outputs: list[Output] = []
-        for server in tools:
-            if isinstance(server, McpTool) and not any(_is_same(asked, server) for asked, _ in self._lists):
-                item = McpListTools(id=self._new_id("item"), server_label=server.server_label)
-                self._lists.append((server, item))
-                self._listing.add(item.id)
-                outputs += [
-                    *begin_item(self._conversation, item),
-                    said.McpListInProgress(item_id=item.id),
-                    ListTools(item.id, server),
-                ]
-        return outputs
+    def listing(self, server: McpTool) -> str | None:
+        """The item of the list that a server is being asked for; None when nothing is to come from it any more."""
+        lists = (known.item.id for known in self._lists if _is_same(known.server, server))
+        return next((item_id for item_id in lists if item_id in self._listing), None)
+
+    def will_tell(self, server: McpTool) -> bool:
+        """Whether a response that names a server may hope for its tools: it is being asked, or will be."""
+        return self.listing(server) is not None or not _knows(self._lists, server)
+
+    def settle(self, tools: Iterable[ToolConfig], param: str) -> list[Output]:
+        """These are the session's now: others are forgotten, and a server that could not tell is asked again.
+
+        Refuses what would be too many, under `param`, and has then changed nothing.
+        """
+        named = _servers(tools)
+        kept = [
+            known
+            for known in self._lists
+            if known.item.id in self._listing or (_is_among(named, known.server) and not known.failed)
+        ]
+        asked = self._ask(named, named, kept, param)
+        self._session = named
+        return asked
+
+    def use(self, tools: Iterable[ToolConfig], param: str) -> list[Output]:
+        """A response has these: those that have not been asked yet are, in place of what earlier responses had."""
+        named = _servers(tools)
+        return self._ask(named, (*self._session, *named), self._lists, param)
+
+    def _ask(
+        self, named: tuple[McpTool, ...], wanted: tuple[McpTool, ...], known: list[_List], param: str
+    ) -> list[Output]:
+        """Ask those of `named` that are not `known`, and forget as many of these, not `wanted`, as that takes."""
+        fresh = [server for server in named if not _knows(known, server)]
+        spare = [old for old in known if old.item.id not in self._listing and not _is_among(wanted, old.server)]
+        excess = max(0, len(known) + len(fresh) - MAX_SERVERS)
+        if fresh and excess > len(spare):
+            raise InvalidRequest(
+                f"A session may have {MAX_SERVERS} MCP servers at once, those included that are still being asked.",
+                code="rate_limit_exceeded",
+                param=param,
+            )
+        if fresh:
+            self._conversation.check_room()
+        gone = {old.item.id for old in spare[:excess]}
+        self._lists = [old for old in known if old.item.id not in gone]
+        return [output for server in fresh for output in self._list(server)]
+
+    def _list(self, server: McpTool) -> list[Output]:
+        item = McpListTools(id=self._new_id("item"), server_label=server.server_label)
+        self._lists.append(_List(server=server, item=item))
+        self._listing.add(item.id)
+        return [
+            *begin_item(self._conversation, item),
+            said.McpListInProgress(item_id=item.id),
+            ListTools(item.id, server),
+        ]
 
     def told(self, report: reports.ToolsListed | reports.ToolsNotListed) -> list[Output]:
-        """A server has answered, or will not."""
+        """A server has answered, or will not. One that will not is asked again when the session names it anew."""
         if report.item_id not in self._listing:
             return []
         self._listing.remove(report.item_id)
-        place = next(place for place, (_, item) in enumerate(self._lists) if item.id == report.item_id)
-        server, item = self._lists[place]
+        place = next(place for place, known in enumerate(self._lists) if known.item.id == report.item_id)
+        server, item = self._lists[place].server, self._lists[place].item
         if isinstance(report, reports.ToolsNotListed):
-            del self._lists[place]
+            self._lists[place] = _List(server=server, item=item, failed=True)
             return [said.McpListFailed(item_id=item.id), *finish_item(self._conversation, item)]
         allowed = tuple(tool for tool in report.tools if server.allows(tool.name, tool.read_only))
         item = msgspec.structs.replace(item, tools=allowed)
-        self._lists[place] = (server, item)
+        self._lists[place] = _List(server=server, item=item)
         return [said.McpListCompleted(item_id=item.id), *finish_item(self._conversation, item)]
 
     def call(self, item: McpCall, remote: Remote, output_index: int, finish: Finish) -> list[Output]:
@@ -155,6 +210,18 @@ class ToolServers:
         remote = call.remote
         work = CallTool(item_id=item.id, server=remote.server, name=remote.name, arguments=item.arguments)
         return [in_progress, work]
+
+
+def _servers(tools: Iterable[ToolConfig]) -> tuple[McpTool, ...]:
+    return tuple(tool for tool in tools if isinstance(tool, McpTool))
+
+
+def _knows(lists: Iterable[_List], server: McpTool) -> bool:
+    return any(_is_same(known.server, server) for known in lists)
+
+
+def _is_among(servers: Iterable[McpTool], server: McpTool) -> bool:
+    return any(_is_same(other, server) for other in servers)
 
 
 def _is_same(server: McpTool, other: McpTool) -> bool:

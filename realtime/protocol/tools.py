@@ -15,6 +15,9 @@ from realtime.structs import Strict
 MAX_TOOLS = 128
 """As many functions and MCP servers as one list may name."""
 
+MAX_SERVERS = 16
+"""As many MCP servers as a session may have at once."""
+
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
 
 
@@ -118,6 +121,7 @@ def resolve_servers(tools: tuple[ToolConfig, ...], known: Iterable[ToolConfig]) 
 def check_tools(tools: Iterable[ToolConfig], param: str) -> None:
     """Refuse tools that could not work, naming the field that is wrong."""
     names: set[str] = set()
+    servers = 0
     for index, tool in enumerate(tools):
         if index >= MAX_TOOLS:
             raise InvalidRequest(f"At most {MAX_TOOLS} tools can be given.", param=param)
@@ -127,6 +131,9 @@ def check_tools(tools: Iterable[ToolConfig], param: str) -> None:
             _check_schema(tool.parameters or {}, f"{where}.parameters")
         else:
             name, field = f"mcp:{tool.server_label}", "server_label"
+            servers += 1
+            if servers > MAX_SERVERS:
+                raise InvalidRequest(f"At most {MAX_SERVERS} MCP servers can be given.", param=where)
             _check_server(tool, where)
         if name in names:
             raise InvalidRequest(f"Two tools have the same {field}.", param=f"{where}.{field}")

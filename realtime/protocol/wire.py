@@ -1,7 +1,8 @@
-"""JSON text ⇄ events. The only module of the protocol that knows there is JSON."""
+"""JSON text ⇄ events. The only module of the protocol that knows that events are JSON."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,15 @@ from realtime.protocol.server_events import ServerEvent
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 """The largest piece of audio one event may carry, decoded (OpenAI: "at most 15 MiB")."""
+
+
+MAX_MENDED_BYTES = 256 * 1024
+"""Of what is no JSON, the `event_id` is looked for in no more than this: it is an error's only use."""
+
+_ESCAPE = re.compile(r"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..|u(?![dD][89a-fA-F])|[^u])|u[dD]...)", re.DOTALL)
+"""The second half of a pair without the first, or the first without the second, is the only escape with no group."""
+
+_MENDED = "\N{REPLACEMENT CHARACTER}"
 
 
 class UnreadableEvent(InvalidRequest):
@@ -43,7 +53,7 @@ def decode(text: str | bytes) -> ClientEvent:
     except msgspec.ValidationError as problem:
         raise _unreadable(text, problem) from problem
     except _NOT_JSON as problem:
-        raise _not_json(problem) from problem
+        raise _not_json(text, problem) from problem
     if isinstance(event, AudioAppend) and len(event.audio) > MAX_APPEND_BYTES:
         too_long = f"One append may carry at most {MAX_APPEND_BYTES} bytes of audio, not {len(event.audio)}."
         raise UnreadableEvent(InvalidRequest(too_long, code="string_above_max_length", param="audio"), event.event_id)
@@ -65,8 +75,7 @@ def _unreadable(text: str | bytes, problem: msgspec.ValidationError) -> Unreadab
             named = InvalidRequest("An event must be a JSON object.", code="invalid_event")
         return UnreadableEvent(named, None)
     except _NOT_JSON as worse:
-        return _not_json(worse)
-    event_id = envelope.event_id if isinstance(envelope.event_id, str) and len(envelope.event_id) <= 512 else None
+        return _not_json(text, worse)
     if envelope.type is None:
         named = InvalidRequest("The 'type' field is missing.", code="missing_required_parameter", param="type")
     elif not isinstance(envelope.type, str):
@@ -77,8 +86,27 @@ def _unreadable(text: str | bytes, problem: msgspec.ValidationError) -> Unreadab
         )
     else:
         named = fault(problem)
-    return UnreadableEvent(named, event_id)
+    return UnreadableEvent(named, _event_id(envelope))
 
 
-def _not_json(problem: Exception) -> UnreadableEvent:
-    return UnreadableEvent(InvalidRequest(f"Not valid JSON: {problem}.", code="invalid_json"), None)
+def _event_id(envelope: _Envelope) -> str | None:
+    return envelope.event_id if isinstance(envelope.event_id, str) and len(envelope.event_id) <= 512 else None
+
+
+def _not_json(text: str | bytes, problem: Exception) -> UnreadableEvent:
+    named = InvalidRequest(f"Not valid JSON: {problem}.", code="invalid_json")
+    try:
+        event_id = _event_id(_envelopes.decode(_mend(text)))
+    except _NOT_JSON:
+        return UnreadableEvent(named, None)
+    mended = event_id is not None and _MENDED in event_id  # so it is not what the client called it
+    return UnreadableEvent(named, None if mended else event_id)
+
+
+def _mend(text: str | bytes) -> str:
+    """`text` without half surrogate pairs, which JavaScript writes where an emoji was cut in two."""
+    if len(text) > MAX_MENDED_BYTES:
+        return ""
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return _ESCAPE.sub(lambda escape: escape[0] if escape[1] else _MENDED, text)

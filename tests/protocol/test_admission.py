@@ -14,7 +14,7 @@ from realtime.protocol.effects import TranscribeItem
 from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
 from realtime.protocol.items import InputAudio, InputImage, InputText, Message
 from realtime.protocol.wire import MAX_APPEND_BYTES
-from tests.protocol.client import MODEST, Client, Told
+from tests.protocol.client import MODEST, OFFER, Client, Told
 
 ADDED = ["conversation.item.added", "conversation.item.done"]
 AUDIO = base64.b64encode(bytes(4800)).decode()
@@ -72,6 +72,12 @@ def test_no_role_may_say_what_is_anothers(role: str, part: dict[str, Any], allow
 def test_the_part_that_is_wrong_is_named_by_its_place(client: Client) -> None:
     told = create(client, "user", text("Hello."), text("Hello.", "output_text"))
     assert told.fault == ("invalid_value", "item.content[1].type")
+
+
+def test_an_item_that_was_not_read_from_the_wire_has_no_longer_name_either() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        admit_item(Message(id="x" * 513, role="user", content=()), counting_ids(), "item", sees=False)
+    assert (caught.value.reason, caught.value.param) == ("invalid_value", "item.id")
 
 
 def test_a_message_may_be_empty(client: Client) -> None:
@@ -136,6 +142,17 @@ def test_several_pieces_of_audio_are_put_into_words_as_one(client: Client) -> No
     pieces = [base64.b64encode(audio).decode() for audio in (b"\x01\x02", b"\x03\x04")]
     told = create(client, "user", *({"type": "input_audio", "audio": audio} for audio in pieces))
     assert told.effect(TranscribeItem).audio == b"\x01\x02\x03\x04"
+
+
+@pytest.mark.parametrize(("form", "bytes_per_ms"), [("audio/pcm", 48), ("audio/pcmu", 8)])
+def test_a_recording_may_be_as_long_as_the_buffer(form: str, bytes_per_ms: int, client: Client) -> None:
+    client.tune(format={"type": form})
+    size = OFFER.max_buffer_ms * bytes_per_ms
+    half, more = (base64.b64encode(bytes(length)).decode() for length in (size // 2, size // 2 + 1))
+    too_long = create(client, "user", {"type": "input_audio", "audio": half}, {"type": "input_audio", "audio": more})
+    assert too_long.fault == ("string_above_max_length", "item.content")
+    told = create(client, "user", {"type": "input_audio", "audio": half}, {"type": "input_audio", "audio": half})
+    assert len(told.effect(TranscribeItem).audio) == size
 
 
 @pytest.mark.parametrize("part", [{}, {"audio": ""}, {"transcript": None}])
@@ -217,6 +234,29 @@ def test_a_call_without_a_name_of_its_own_gets_one(client: Client) -> None:
     result = {"type": "function_call_output", "call_id": item["call_id"], "output": "danced"}
     assert item["call_id"]
     assert client.send("conversation.item.create", item=result).names == ADDED
+
+
+@pytest.mark.parametrize(
+    "arguments", ["tea", "[]", "5", "null", '{"what":', "[" * 100_000, '{"a":' * 40 + "1" + "}" * 40]
+)
+@pytest.mark.parametrize("kind", ["function_call", "mcp_call"])
+def test_arguments_that_are_no_object_are_refused(kind: str, arguments: str, client: Client) -> None:
+    label = {"server_label": "shop"} if kind == "mcp_call" else {}
+    call = {"type": kind, "name": "buy", "arguments": arguments} | label
+    assert client.send("conversation.item.create", item=call).fault == ("invalid_value", "item.arguments")
+    told = client.send("response.create", response={"input": [call]})
+    assert told.fault == ("invalid_value", "response.input[0].arguments")
+
+
+def test_a_call_may_be_without_arguments(client: Client) -> None:
+    call = {"type": "function_call", "name": "dance", "arguments": ""}
+    assert client.send("conversation.item.create", item=call).names == ADDED
+
+
+def test_two_calls_have_two_names(client: Client) -> None:
+    call = {"type": "function_call", "name": "dance", "arguments": "{}", "call_id": "call_1"}
+    client.send("conversation.item.create", item=call)
+    assert client.send("conversation.item.create", item=call).fault == ("invalid_value", "item.call_id")
 
 
 def test_the_result_of_a_call_that_nobody_made_is_refused(client: Client) -> None:

@@ -23,6 +23,8 @@ EVERYTHING = {
     "a call ended within its response",
     "a call ended after its response",
     "a response had several outputs",
+    "a response began once its tools were told",
+    "a response had no tools to call",
     *(kind.__name__ for kind in effects.Effect.__args__),
     *(kind.__name__ for kind in reports.Report.__args__),
     *(f"{status} {reason}" for status, reason in (("completed", None), ("failed", None))),
@@ -72,6 +74,10 @@ def turning_points(client: Client, given: Input, told: Told) -> Iterator[str]:
             given, reports.ToolAnswered | reports.ToolFailed
         ):
             yield f"a call ended {'within' if event['response_id'] in witness.live else 'after'} its response"
+        if event["type"] == "mcp_list_tools.completed" and "StartReply" in told.names:
+            yield "a response began once its tools were told"
+        if event["type"] == "response.done" and "tools_not_listed" in str(event["response"]["status_details"]):
+            yield "a response had no tools to call"
         if event["type"] == "response.done" and len(event["response"]["output"]) > 2:
             yield "a response had several outputs"
 

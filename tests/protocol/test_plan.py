@@ -246,6 +246,7 @@ def test_the_sessions_choice_does_not_hold_for_a_responses_own_tools(client: Cli
     ("response", "code", "param"),
     [
         ({"tool_choice": {"type": "function", "name": "sing"}}, "invalid_value", "response.tool_choice.name"),
+        ({"tools": [], "tool_choice": "required"}, "invalid_value", "response.tool_choice"),
         ({"tools": [SING, SING]}, "invalid_value", "response.tools[1].name"),
         (
             {"tools": [{"type": "function", "name": "sing", "parameters": {"required": 5}}]},

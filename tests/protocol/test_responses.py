@@ -266,6 +266,16 @@ def test_the_next_may_begin_when_one_is_over(client: Client) -> None:
     assert client.create() == "resp_2"
 
 
+@pytest.mark.parametrize(
+    "own", [{"instructions": "Greet the caller."}, {"input": []}, {"prompt": {"id": "greeting", "version": "2"}}]
+)
+def test_a_turn_without_words_is_answered_where_the_client_says_how(own: dict[str, Any], client: Client) -> None:
+    client.write(" ")
+    if "prompt" in own:
+        own["prompt"]["variables"] = {"name": "Ada", "tone": "warm"}
+    assert client.send("response.create", response=own).names == STARTED
+
+
 def test_others_run_beside_it(client: Client) -> None:
     client.create()
     told = client.send("response.create", response={"conversation": "none"})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from realtime.protocol import reports
 from realtime.protocol.effects import DropInput, Listen, StartReply, StopReply, TranscribeInput, TuneInput
+from realtime.protocol.faults import MAX_ERROR_CHARACTERS
 from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
 from realtime.protocol.items import Message
 from realtime.protocol.responses import MAX_LIVE_RESPONSES
@@ -15,6 +18,8 @@ from tests.protocol.client import AUDIO_CLOSING, COMMITTING, MODEST, OPENING, Cl
 STARTED = "input_audio_buffer.speech_started"
 STOPPED = "input_audio_buffer.speech_stopped"
 COMPLETED = "conversation.item.input_audio_transcription.completed"
+LONG = "x" * 513
+SHOP = {"type": "mcp", "server_label": "shop", "server_url": "https://shop.example/mcp"}
 DELTAS = ["response.output_audio_transcript.delta", "response.output_audio.delta"]
 
 
@@ -421,6 +426,63 @@ def test_a_conversation_is_given_only_so_much_text() -> None:
     assert client.write("x").fault == ("string_above_max_length", "item")
 
 
+def test_why_a_tool_failed_counts_as_text_too() -> None:
+    client = Client(offer=MODEST)
+    client.open()
+    error = {"type": "tool_execution_error", "message": "x" * MAX_GIVEN_CHARACTERS}
+    call = {"type": "mcp_call", "server_label": "shop", "name": "buy", "arguments": "{}", "error": error}
+    assert client.send("conversation.item.create", item=call).fault == ("string_above_max_length", "item")
+
+
+def test_a_conversation_is_given_only_so_many_items(push_to_talk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.protocol.conversation.MAX_ITEMS", 2)
+    client = push_to_talk
+    client.write("one", id="a")
+    client.write("two", id="b")
+    assert client.write("three").fault == ("conversation_full", None)
+    client.append_ms(200)
+    assert client.send("input_audio_buffer.commit").fault == ("conversation_full", None)
+    assert client.update(tools=[SHOP]).fault == ("conversation_full", None)
+    client.finish(client.create())
+    client.send("conversation.item.delete", item_id="a")
+    client.commit()
+
+
+@pytest.mark.parametrize(
+    ("item", "param"),
+    [
+        ({"type": "message", "id": LONG, "role": "user", "content": []}, "item.id"),
+        ({"type": "function_call", "name": LONG, "arguments": "{}"}, "item.name"),
+        ({"type": "function_call", "name": "f", "arguments": "{}", "call_id": LONG}, "item.call_id"),
+        ({"type": "function_call_output", "call_id": LONG, "output": ""}, "item.call_id"),
+        ({"type": "mcp_call", "server_label": LONG, "name": "f", "arguments": "{}"}, "item.server_label"),
+        ({"type": "mcp_approval_response", "approval_request_id": LONG, "approve": True}, "item.approval_request_id"),
+    ],
+)
+def test_a_name_is_no_place_for_a_book(item: dict[str, Any], param: str, client: Client) -> None:
+    assert client.send("conversation.item.create", item=item).fault == ("invalid_value", param)
+
+
+def test_an_id_may_be_longer_than_the_servers_own(client: Client) -> None:
+    assert client.write("Hello.", id="x" * 512).names[0] == "conversation.item.added"
+
+
+@pytest.mark.parametrize("label", ["workflow_name", "group_id"])
+def test_a_label_that_stands_in_each_line_of_the_log_is_short(label: str, client: Client) -> None:
+    assert client.update(tracing={label: "x" * 257}).fault == ("invalid_value", f"session.tracing.{label}")
+
+
+def test_an_error_does_not_say_all_again_that_the_client_has_said(client: Client) -> None:
+    name = "z" * 1_000_000
+    for told in (
+        client.send("conversation.item.delete", item_id=name),
+        client.send("response.cancel", **{name: 1}),
+        client.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": name}}}),
+    ):
+        assert len(told.error["message"]) <= MAX_ERROR_CHARACTERS
+        assert len(told.error["param"]) <= MAX_ERROR_CHARACTERS
+
+
 def test_what_is_deleted_makes_room() -> None:
     client = Client(offer=MODEST)
     client.open()
@@ -438,7 +500,7 @@ def test_pictures_count_as_what_they_are_written_with(client: Client) -> None:
 
 def test_only_so_many_responses_run_beside_the_conversation(client: Client) -> None:
     aside = {"conversation": "none", "input": []}
-    for _ in range(MAX_LIVE_RESPONSES):
+    for _ in range(MAX_LIVE_RESPONSES - 1):
         assert client.send("response.create", response=aside).names[0] == "response.created"
     refused = client.send("response.create", response=aside)
     assert refused.error["code"] == "rate_limit_exceeded"

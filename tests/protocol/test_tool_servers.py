@@ -10,6 +10,7 @@ from realtime.protocol import reports
 from realtime.protocol.effects import CallTool, ListTools, StartReply
 from realtime.protocol.items import McpExecutionError, McpHttpError, McpProtocolError
 from realtime.protocol.tool_servers import MAX_CALLS
+from realtime.protocol.tools import MAX_SERVERS
 from tests.protocol.client import Client, Told
 
 SHOP: dict[str, Any] = {"type": "mcp", "server_label": "shop", "server_url": "https://shop.example/mcp"}
@@ -93,12 +94,15 @@ def test_a_server_under_another_key_is_another(shop: Client) -> None:
     assert shop.update(tools=[FREE | {"authorization": "other"}]).effect(ListTools).server.authorization == "other"
 
 
-def test_a_server_that_could_not_tell_is_asked_again(client: Client) -> None:
+def test_a_server_that_could_not_tell_is_asked_again_when_the_session_names_it_again(client: Client) -> None:
     item_id = client.update(tools=[SHOP]).effect(ListTools).item_id
     failed = client.report(reports.ToolsNotListed(item_id=item_id))
     assert failed.names == ["mcp_list_tools.failed", "conversation.item.done"]
-    assert client.create()
-    assert client.witness.servers.listing
+    for asked in ({}, {"tools": [SHOP]}):
+        client.finish(client.create(**asked))
+        assert not client.witness.servers.listing
+    assert client.update(instructions="Be brief.").names == ["session.updated", "ReadAhead"]
+    assert client.update(tools=[SHOP]).effect(ListTools).server.server_label == "shop"
 
 
 def test_a_list_nobody_asked_for_is_ignored(shop: Client) -> None:
@@ -109,6 +113,54 @@ def test_the_second_report_of_one_list_is_ignored(client: Client) -> None:
     item_id = client.update(tools=[SHOP]).effect(ListTools).item_id
     client.list_tools("buy")
     assert client.report(reports.ToolsListed(item_id=item_id, tools=())).names == []
+
+
+def many(count: int, **fields: Any) -> list[dict[str, Any]]:
+    return [FREE | {"server_label": f"shop_{number}"} | fields for number in range(count)]
+
+
+def list_all(client: Client) -> None:
+    """Every server that is asked has nothing."""
+    for item_id in sorted(client.witness.servers.listing):
+        client.report(reports.ToolsListed(item_id=item_id, tools=()))
+
+
+def test_only_so_many_servers_fit_into_one_list(client: Client) -> None:
+    place = f"tools[{MAX_SERVERS}]"
+    assert client.update(tools=many(MAX_SERVERS + 1)).fault == ("invalid_value", f"session.{place}")
+    told = client.send("response.create", response={"tools": many(MAX_SERVERS + 1)})
+    assert told.fault == ("invalid_value", f"response.{place}")
+
+
+def test_a_session_cannot_have_more_and_more_servers_asked(client: Client) -> None:
+    client.update(tools=many(MAX_SERVERS))
+    for _ in range(3):
+        told = client.update(tools=many(MAX_SERVERS, authorization="other"))
+        assert told.fault == ("rate_limit_exceeded", "session.tools")
+    list_all(client)
+    assert client.update(tools=many(MAX_SERVERS, authorization="other")).names[0] == "session.updated"
+    assert len(client.witness.servers.listing) == MAX_SERVERS
+
+
+def test_a_response_gets_no_room_that_the_session_has_taken(client: Client) -> None:
+    client.update(tools=many(MAX_SERVERS))
+    list_all(client)
+    told = client.send("response.create", response={"tools": [SHOP]})
+    assert told.fault == ("rate_limit_exceeded", "response.tools")
+    assert client.send("response.create", response={"tools": many(2)}).names == ["response.created", "StartReply"]
+
+
+def test_a_responses_servers_make_room_for_the_next_ones(client: Client) -> None:
+    for number in range(3):
+        told = client.send("response.create", response={"tools": many(MAX_SERVERS, authorization=str(number))})
+        assert told.names.count("ListTools") == MAX_SERVERS
+        list_all(client)
+        client.send("response.cancel")
+
+
+def test_a_server_no_longer_named_is_forgotten(shop: Client) -> None:
+    shop.update(tools=[])
+    assert shop.update(tools=[FREE]).effect(ListTools).server.server_label == "shop"
 
 
 def test_what_opens_a_server_is_not_shown(client: Client) -> None:
@@ -292,10 +344,92 @@ def test_a_request_outside_the_conversation_could_not_be_answered_so_its_tool_is
 # --- choices -----------------------------------------------------------------------------------------------------
 
 
-def test_a_response_cannot_choose_what_no_server_has_told_of(client: Client) -> None:
+def test_a_response_cannot_choose_what_a_server_has_not_told_of(client: Client) -> None:
     client.update(tools=[SHOP])
+    client.list_tools()
     told = client.send("response.create", response={"tool_choice": {"type": "mcp", "server_label": "shop"}})
     assert told.fault == ("invalid_value", "response.tool_choice.server_label")
+
+
+CHOSEN = {"type": "mcp", "server_label": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "made"),
+    [(CHOSEN, "required"), (CHOSEN | {"name": "buy"}, "buy"), ("required", "required")],
+)
+def test_a_response_that_has_to_call_what_is_being_listed_waits_for_it(choice: Any, made: str, client: Client) -> None:
+    told = client.send("response.create", response={"tools": [FREE], "tool_choice": choice})
+    assert told.names == [*ASKED, "response.created"]
+    listed = client.list_tools("buy")
+    assert listed.names == ["mcp_list_tools.completed", "conversation.item.done", "StartReply"]
+    start = listed.effect(StartReply)
+    assert ([tool.name for tool in start.tools], start.tool_choice) == (["buy"], made)
+
+
+def test_a_response_may_wait_for_a_server_of_the_session(client: Client) -> None:
+    client.update(tools=[FREE])
+    assert client.send("response.create", response={"tool_choice": CHOSEN}).names == ["response.created"]
+    assert client.list_tools("buy").effect(StartReply).tool_choice == "required"
+
+
+def test_a_response_that_waits_for_words_and_tools_waits_for_both(push_to_talk: Client) -> None:
+    client = push_to_talk
+    item_id = client.commit()
+    client.send("response.create", response={"tools": [FREE], "tool_choice": CHOSEN})
+    assert "StartReply" not in client.list_tools("buy").names
+    assert client.hear_all(item_id, "Tea, please.").effect(StartReply).tool_choice == "required"
+
+
+@pytest.mark.parametrize(("choice", "has"), [(CHOSEN, ()), (CHOSEN | {"name": "buy"}, ("look",)), ("required", ())])
+def test_a_response_fails_when_what_it_has_to_call_does_not_come(
+    choice: Any, has: tuple[str, ...], client: Client
+) -> None:
+    client.send("response.create", response={"tools": [FREE], "tool_choice": choice})
+    told = client.list_tools(*has)
+    done = told.event("response.done")["response"]
+    assert (done["status"], done["status_details"]["error"]["code"]) == ("failed", "tools_not_listed")
+    assert "StartReply" not in told.names
+
+
+def test_a_response_fails_when_the_server_it_waits_for_does(client: Client) -> None:
+    told = client.send("response.create", response={"tools": [FREE], "tool_choice": CHOSEN})
+    failed = client.report(reports.ToolsNotListed(item_id=told.effect(ListTools).item_id))
+    assert failed.names == ["mcp_list_tools.failed", "conversation.item.done", "response.done"]
+
+
+def test_what_is_heard_is_nothing_to_a_response_that_waits_for_tools(client: Client) -> None:
+    told = client.send("response.create", response={"tools": [FREE], "tool_choice": CHOSEN})
+    item_id = told.effect(ListTools).item_id
+    assert client.hear_all(item_id, "Hello.").names == []
+    assert client.not_heard(item_id).names == []
+
+
+def test_a_response_that_waits_for_tools_can_be_cancelled(client: Client) -> None:
+    client.send("response.create", response={"tools": [FREE], "tool_choice": CHOSEN})
+    assert client.send("response.cancel").names == ["response.done"]
+    assert "StartReply" not in client.list_tools("buy").names
+
+
+@pytest.mark.parametrize(
+    ("choice", "fault"),
+    [
+        (CHOSEN, ("unsupported_value", "response.tool_choice.server_label")),
+        (CHOSEN | {"name": "buy"}, ("unsupported_value", "response.tool_choice.name")),
+        ("required", ("invalid_value", "response.tool_choice")),
+    ],
+)
+def test_outside_the_conversation_nothing_is_forced_that_needs_approval(
+    choice: Any, fault: tuple[str, str], careful: Client
+) -> None:
+    told = careful.send("response.create", response={"conversation": "none", "tool_choice": choice})
+    assert told.fault == fault
+
+
+def test_a_refused_response_has_no_server_asked(client: Client) -> None:
+    client.create()
+    told = client.send("response.create", response={"tools": [FREE], "tool_choice": CHOSEN})
+    assert told.fault == ("conversation_already_has_active_response", None)
 
 
 def test_a_turn_is_answered_while_what_the_session_chose_is_not_there_yet(client: Client) -> None:

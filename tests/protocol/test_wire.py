@@ -123,6 +123,34 @@ def test_what_is_not_json_is_refused(unreadable: str | bytes) -> None:
     assert problem.message.startswith("Not valid JSON: ")
 
 
+HALF = ["\\ud83d", "\\uDE00", "\\ud83d\\u0041", "\\uDE00\\uD83D", "\\\\\\ud83d", "\\ud83d\\ude00\\ud83d"]
+
+
+@pytest.mark.parametrize("half", HALF)
+@pytest.mark.parametrize(
+    "where", ['{"event_id":"mine","type":"response.cancel","response_id":"%s"}', '{"x":"%s","event_id":"mine"}']
+)
+def test_half_an_emoji_does_not_hide_how_an_event_is_called(where: str, half: str) -> None:
+    for unreadable in (where.replace("%s", half), where.replace("%s", half).encode()):
+        problem = refusal(unreadable)
+        assert (problem.reason, problem.event_id) == ("invalid_json", "mine")
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        '{"type":"x","item":{"event_id":"theirs","text":"\\ud83d"}}',
+        '{"type":"x","text":"\\"event_id\\":\\"theirs\\"\\ud83d"}',
+        '{"event_id":5,"text":"\\ud83d"}',
+        '{"event_id":"mine \\ud83d","type":"response.cancel"}',
+        '{"event_id":"' + "x" * 513 + '","text":"\\ud83d"}',
+        '{"event_id":"mine","text":"\\ud83d' + "x" * wire.MAX_MENDED_BYTES + '"}',
+    ],
+)
+def test_nothing_else_is_taken_for_an_events_name(unreadable: str) -> None:
+    assert refusal(unreadable).event_id is None
+
+
 @pytest.mark.parametrize(
     "unreadable",
     [

@@ -50,7 +50,7 @@ SHOP: dict[str, Any] = {
     "authorization": "secret",
     "require_approval": {"never": {"read_only": True}},
 }
-TOOLS: list[list[dict[str, Any]]] = [[], [DANCE], [SHOP, DANCE], [SHOP, DANCE]]
+TOOLS: list[list[dict[str, Any]]] = [[], [DANCE], [SHOP, DANCE], [SHOP | {"authorization": "other"}, DANCE]]
 OFFER = Offer(
     voices=frozenset({"anna"}),
     languages=frozenset({"en", "de"}),
@@ -316,7 +316,8 @@ class Walker:
         if self._random.random() < 0.1:
             item = {"type": "function_call_output", "call_id": self._any(self._calls(client)), "output": "danced"}
         if self._random.random() < 0.05:
-            item = {"type": "function_call", "name": "dance", "arguments": "{}"}
+            item = {"type": "function_call", "name": "dance", "arguments": choose(["{}", "{}", "", "[]"])}
+            item |= self._some({"call_id": self._any(self._calls(client))})
         if self._random.random() < 0.6:
             item["id"] = self._new_or_known_id(client)
         event = {"type": "conversation.item.create", "item": item}
@@ -378,6 +379,12 @@ class Walker:
             "tools": choose([*self._tools, [{"type": "function"}]]),
             "tool_choice": choose(["auto", "required", {"type": "mcp", "server_label": "shop", "name": "look"}]),
         }
+        if len(self._tools) > 2 and self._random.random() < 0.2:  # a tool that its server has perhaps to tell of first
+            own = [SHOP | {"authorization": choose(["secret", "other", "third", "fourth"])}]
+            chosen = choose(["required", {"type": "mcp", "server_label": "shop", "name": choose(["look", "jump"])}])
+            response |= {"conversation": choose(["auto", "none"]), "tools": own, "tool_choice": chosen}
+            names = ("conversation", "tools", "tool_choice")
+            return {"type": "response.create", "response": {name: response[name] for name in names}}
         return {"type": "response.create"} | self._some({"response": self._some(response)})
 
     def _cancel(self, client: Client) -> dict[str, Any]:

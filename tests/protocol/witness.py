@@ -14,7 +14,7 @@ about:
 6. a barge-in leaves no response that writes the conversation, and begins none;
 7. `previous_item_id` always describes the order of one and the same list;
 8. a reply is started once, for a response that lives, with all words of its context; only a started one is stopped,
-   before its events end; a response that has not started waits for words;
+   before its events end; a response that has not started waits for words or for tools;
 9. the settings shown to the client are those the microphone was tuned to, and a turn that the client ends itself ends
    where all audio passed on to the microphone ends;
 10. an `error` is the only answer to the event it is about, carries that event's id, and answers no report but the one
@@ -325,7 +325,7 @@ class Witness:
 
     def _judges_rest(self, answered: bool) -> None:
         waiting = [id_ for id_, life in self.live.items() if not life.started]
-        assert not waiting or self.unheard, f"{waiting} wait for nothing"
+        assert not waiting or self.unheard or self.servers.listing, f"{waiting} wait for nothing"
         if not self.over:
             self.made.judge_rest()
             self.ears.judge_silence(answered, may_wait=not (self.draining or self.made.writing))
