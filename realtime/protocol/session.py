@@ -21,27 +21,19 @@ from realtime.ids import NewId
 from realtime.protocol import client_events as asked
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
-from realtime.protocol.admission import admit_item
 from realtime.protocol.config import SessionConfig, TracingLabels
-from realtime.protocol.conversation import Conversation, characters_of
+from realtime.protocol.conversation import Conversation
+from realtime.protocol.editing import Editing, has_sound
 from realtime.protocol.faults import shorten
 from realtime.protocol.hearing import Hearing
 from realtime.protocol.idle import Idle
-from realtime.protocol.items import FunctionCall, FunctionCallOutput, InputAudio, Item, McpApprovalResponse, Message
 from realtime.protocol.offer import Offer
 from realtime.protocol.plan import plan_response, tools_of
 from realtime.protocol.response import Output, start_reply
 from realtime.protocol.responses import Responses
 from realtime.protocol.session_object import AnySessionObject, describe_session
-from realtime.protocol.slot import add_item
 from realtime.protocol.tool_servers import ToolServers
 from realtime.protocol.turn import Turn
-
-MAX_GIVEN_CHARACTERS = 2_000_000
-"""Text a client may put into its conversation, a thousand times what the embedded model reads: a bound on memory."""
-
-MAX_SHOWN_CHARACTERS = 40_000_000
-"""The same where the model sees pictures: two of the largest."""
 
 Input: TypeAlias = asked.ClientEvent | reports.Report
 
@@ -54,15 +46,13 @@ class Session:
         self.id = new_id("sess")
         self.config = config
         self._offer = offer
-        self._new_id = new_id
         self._conversation = Conversation(new_id("conv"))
         self._turn = Turn(new_id, offer.max_buffer_ms)
         self._hearing = Hearing(self._conversation, self._turn, lambda: self.config)
         self._servers = ToolServers(self._conversation, new_id)
         self._responses = Responses(self._conversation, self._servers, new_id)
+        self._editing = Editing(self._conversation, self._hearing, self._servers, offer, new_id)
         self._idle = Idle()
-        self._given_characters: dict[str, int] = {}
-        """By item."""
         self._turn_unanswered = False
         self._has_spoken = False
         self._draining = False
@@ -121,17 +111,17 @@ class Session:
             case asked.SessionUpdate():
                 return self._update(event.session)
             case asked.ItemCreate():
-                return self._create_item(event)
+                return self._editing.create(event.item, event.previous_item_id)
             case asked.ItemRetrieve():
                 item = self._conversation.get(event.item_id)
-                return [effects.ShowItem(item) if _has_sound(item) else said.ItemRetrieved(item=item)]
+                return [effects.ShowItem(item) if has_sound(item) else said.ItemRetrieved(item=item)]
             case asked.ItemTruncate():
                 end_ms = self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
                 return [
                     said.ItemTruncated(item_id=event.item_id, content_index=event.content_index, audio_end_ms=end_ms)
                 ]
             case asked.ItemDelete():
-                return self._delete_item(event.item_id)
+                return [*self._editing.delete(event.item_id), *self._responses.known(event.item_id)]
             case asked.ResponseCreate():
                 return self._create_response(event.response or asked.ResponseParams())
             case asked.ResponseCancel():
@@ -292,71 +282,6 @@ class Session:
         detection = self.config.audio.input.turn_detection if self.config.type == "realtime" else None
         return [*self._idle.watch(detection, answering, silent, self._turn.received_ms)]
 
-    # --- items ---------------------------------------------------------------------------------------------------
-
-    def _create_item(self, event: asked.ItemCreate) -> list[Output]:
-        self._conversation.check_room()
-        item, audio = admit_item(event.item, self._new_id, "item", self._sees)
-        if item.id == self._hearing.announced_id:
-            raise InvalidRequest(
-                f"The id '{item.id}' was announced for the user's turn.", code="item_id_in_use", param="item.id"
-            )
-        self._check_given(characters_of(item))
-        if audio is not None:
-            self._hearing.check_recording(len(audio), self._offer.max_buffer_ms)
-        self._check_call(item)
-        added = self._add(item, event.previous_item_id)
-        self._given_characters[item.id] = characters_of(item)
-        if audio is None:
-            return added
-        self._hearing.expect(item.id)
-        return [*added, effects.TranscribeItem(item.id, audio)]
-
-    def _add(self, item: Item, after: str | None) -> list[Output]:
-        if isinstance(item, McpApprovalResponse):
-            return self._servers.decide(item, after)
-        return [*add_item(self._conversation, item, after)]
-
-    def _check_call(self, item: Item) -> None:
-        """A result is of a call that was made, and two calls are two: the model tells them apart by their ids."""
-        if not isinstance(item, FunctionCall | FunctionCallOutput):
-            return
-        calls = (made for made in self._conversation.items if isinstance(made, FunctionCall))
-        made = any(call.call_id == item.call_id for call in calls)
-        if isinstance(item, FunctionCall) and made:
-            raise InvalidRequest(f"There is a call with ID '{item.call_id}' already.", param="item.call_id")
-        if isinstance(item, FunctionCallOutput) and not made:
-            raise InvalidRequest(
-                f"Tool call ID '{item.call_id}' not found in conversation.",
-                code="invalid_tool_call_id",
-                param="item.call_id",
-            )
-
-    def _check_given(self, characters: int) -> None:
-        limit = MAX_SHOWN_CHARACTERS if self._sees else MAX_GIVEN_CHARACTERS
-        if sum(self._given_characters.values()) + characters > limit:
-            raise InvalidRequest(
-                f"A conversation may be given at most {limit} characters.",
-                code="string_above_max_length",
-                param="item",
-            )
-
-    def _delete_item(self, item_id: str) -> list[Output]:
-        item = self._conversation.get(item_id)
-        self._conversation.delete(item_id)
-        self._given_characters.pop(item_id, None)
-        forget: list[Output] = [effects.ForgetItem(item_id)] if _has_sound(item) else []
-        return [
-            *self._hearing.forget(item_id),
-            *forget,
-            said.ItemDeleted(item_id=item_id),
-            *self._responses.known(item_id),
-        ]
-
-    @property
-    def _sees(self) -> bool:
-        return "images" in self._offer.abilities
-
     # --- responses -----------------------------------------------------------------------------------------------
 
     def _create_response(self, params: asked.ResponseParams) -> list[Output]:
@@ -394,7 +319,3 @@ def _reads_differently(before: SessionConfig, after: SessionConfig) -> bool:
         after.tools,
         after.tool_choice,
     )
-
-
-def _has_sound(item: Item) -> bool:
-    return isinstance(item, Message) and any(isinstance(part, InputAudio) for part in item.content)

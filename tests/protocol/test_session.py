@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from realtime.protocol import reports
+from realtime.protocol.editing import MAX_GIVEN_CHARACTERS
 from realtime.protocol.effects import DropInput, Listen, StartReply, StopReply, TranscribeInput, TuneInput
 from realtime.protocol.faults import MAX_ERROR_CHARACTERS
 from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
 from realtime.protocol.items import Message
 from realtime.protocol.responses import MAX_LIVE_RESPONSES
-from realtime.protocol.session import MAX_GIVEN_CHARACTERS
 from tests.protocol.client import AUDIO_CLOSING, COMMITTING, MODEST, OPENING, Client
 
 STARTED = "input_audio_buffer.speech_started"
