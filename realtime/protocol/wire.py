@@ -33,13 +33,17 @@ class UnreadableEvent(InvalidRequest):
         self.event_id = event_id
 
 
-class _Envelope(msgspec.Struct):
-    type: Any = None
+class _Named(msgspec.Struct):
     event_id: Any = None
+
+
+class _Envelope(_Named):
+    type: Any = None
 
 
 _events: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(ClientEvent)
 _envelopes: msgspec.json.Decoder[_Envelope] = msgspec.json.Decoder(_Envelope)
+_names: msgspec.json.Decoder[_Named] = msgspec.json.Decoder(_Named)
 _encoder = msgspec.json.Encoder()
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeError, RecursionError)
@@ -73,7 +77,7 @@ def _unreadable(text: str | bytes, problem: msgspec.ValidationError) -> Unreadab
         named = fault(worse)
         if named.param is None:
             named = InvalidRequest("An event must be a JSON object.", code="invalid_event")
-        return UnreadableEvent(named, None)
+        return UnreadableEvent(named, _name_in(text))
     except _NOT_JSON as worse:
         return _not_json(text, worse)
     if envelope.type is None:
@@ -89,16 +93,21 @@ def _unreadable(text: str | bytes, problem: msgspec.ValidationError) -> Unreadab
     return UnreadableEvent(named, _event_id(envelope))
 
 
-def _event_id(envelope: _Envelope) -> str | None:
-    return envelope.event_id if isinstance(envelope.event_id, str) and len(envelope.event_id) <= 512 else None
+def _event_id(named: _Named) -> str | None:
+    return named.event_id if isinstance(named.event_id, str) and len(named.event_id) <= 512 else None
+
+
+def _name_in(text: str | bytes) -> str | None:
+    """The event's name, whatever its type holds; None when it has none, or is no event at all."""
+    try:
+        return _event_id(_names.decode(text))
+    except _NOT_JSON:
+        return None
 
 
 def _not_json(text: str | bytes, problem: Exception) -> UnreadableEvent:
     named = InvalidRequest(f"Not valid JSON: {problem}.", code="invalid_json")
-    try:
-        event_id = _event_id(_envelopes.decode(_mend(text)))
-    except _NOT_JSON:
-        return UnreadableEvent(named, None)
+    event_id = _name_in(_mend(text))
     mended = event_id is not None and _MENDED in event_id  # so it is not what the client called it
     return UnreadableEvent(named, None if mended else event_id)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from math import inf
 from typing import Any
 
 from realtime.protocol import client_events as asked
@@ -77,7 +76,7 @@ def _name_in(text: str) -> str | None:
         json.dumps(event, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or event.get("type") == inf:  # 1e999 is a number to one reader, and none to another
+    if not isinstance(event, dict):
         return None
     event_id = event.get("event_id")
     return event_id if isinstance(event_id, str) and len(event_id) <= 512 else None

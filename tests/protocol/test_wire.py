@@ -251,6 +251,11 @@ def test_a_number_out_of_range_is_named_even_where_the_type_should_be() -> None:
     assert refusal('{"type":1e999}').param == "type"
 
 
+@pytest.mark.parametrize("type_", ["1e999", '{"a":[1e999]}', "9" * 5000, "{}", "null"])
+def test_an_error_carries_the_events_name_whatever_its_type_holds(type_: str) -> None:
+    assert refusal(f'{{"type":{type_},"event_id":"mine"}}').event_id == "mine"
+
+
 def test_a_huge_position_is_beyond_the_end_and_not_a_crash(client: Client) -> None:
     item_id = client.spoken_item(("Hi.", 20))
     told = client.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=10**30)
