@@ -36,9 +36,14 @@ proto: $(VENV)/.dev  ## generate the gRPC code from proto/
 fuzz: $(VENV)/.dev  ## talk to the server like a mad client, for FUZZ_SECONDS (180)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -q -o timeout=0 --show-capture=no tests/fuzz
 
-bench: models  ## measure the latency of whole turns and the cost of listening
-	$(BIN)/realtime bench latency
-	$(BIN)/realtime bench listening
+results = --out bench/results/$(1).json --plot bench/results/$(1).svg
+
+bench: models  ## measure whole turns, their ends, interruptions, many callers, the cost of listening (half an hour)
+	$(BIN)/realtime bench latency --turn-detection semantic_vad $(call results,latency)
+	$(BIN)/realtime bench turns --sweep --at-once 4 $(call results,turns)
+	$(BIN)/realtime bench interruptions $(call results,interruptions)
+	$(BIN)/realtime bench load $(call results,load)
+	$(BIN)/realtime bench listening --out bench/results/listening.json
 
 chromium:  # the browser that the tests of the demo page drive
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } \

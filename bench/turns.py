@@ -1,189 +1,204 @@
-"""When a turn is taken for over: how long after a finished question, and how often in the middle of one.
+"""When a turn is taken for over: how long after a finished sentence, and how often in the middle of one.
 
-    python bench/turns.py [FOLDER]
+    python bench/turns.py [--clips FOLDER] [--speeches FOLDER] [--plot FILE]
 
-plays the questions of the benchmarks, and the recordings in FOLDER if one is given (WAV files of one sentence or two
-each), to the voice detector and the turn detector as a conversation does, in the time of the sound: a look at a pause
-is answered 64 ms after it. Then it plays them again, broken off between two words with a pause put in, and counts the
-turns that are taken for over in the pause. A break is plain, or the last quarter of a second before it is drawn out,
-as people do who search for a word; nobody says "um" in either.
+plays the questions of the benchmarks, and the WAV files of one sentence or two in the folder of clips, to the voice
+detector, the turn detector and the transcriber; then again, broken off between two words. A break is plain, or the last
+quarter of a second before it is drawn out, as people do who search for a word; nobody says "um" in either. Of speeches,
+WAV files of up to half a minute, the pauses are taken that the speaker made. Whatever a conversation would know of a
+silence, it knows in the time of the sound: a look is answered 64 ms after it, the words are known 128 ms after they
+were asked for.
 
-Prints the table of docs/benchmarks.md in two to three minutes on two cores. It needs the packages of the `local` extra
-and the models of `make models`.
+Prints the tables of docs/benchmarks.md, a second of two cores for each silence. It needs the packages of the `local`
+extra and the models of `make models`.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+from silences import Form, Listeners, Silence
 
-from realtime.audio import SPEECH_RATE_HZ, Pcm, ms_to_samples
+from realtime.audio import SPEECH_RATE_HZ, Pcm
 from realtime.bench.questions import load_questions
 from realtime.codecs.containers import read_audio
 from realtime.codecs.resample import resample
-from realtime.engines.base import Detector, Listening
-from realtime.engines.faster_whisper import FasterWhisper, open_faster_whisper
+from realtime.engines.faster_whisper import open_faster_whisper
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.silero import open_silero
-from realtime.engines.smart_turn import SmartTurn, open_smart_turn
+from realtime.engines.smart_turn import open_smart_turn
 from realtime.models.catalogue import load_catalogue
 from realtime.models.store import ModelStore
 from realtime.pipeline.eagerness import EAGERNESS
-from realtime.pipeline.endpoint import Ended, Knobs, Paused, Verdict
-from realtime.pipeline.listen import Listener
+from realtime.pipeline.endpoint import Bar, Knobs
 from realtime.settings import load_settings
 
 PAUSES_MS = (400, 700, 1000, 1500)
-ANSWER_MS = 64
-"""How long the turn detector takes, and a little more: two windows of the voice detector."""
-STEP_MS = 32
-LEAST_WORDS = 3
-"""Before a break: who has said less has hardly begun."""
-EVERY = 3
-"""Of the gaps between words, one in so many is tried."""
-DRAWN_MS, DRAWN = 250, 1.8
-"""The end of a drawn-out break, and by how much longer it becomes."""
-LOUDNESS_DB = 60
-"""The room is softer than full scale by this much."""
-
-POLICIES: Mapping[str, Knobs] = {
-    **{f"semantic_vad, {name}": knobs for name, knobs in EAGERNESS.items()},
-    **{f"server_vad, {ms} ms": Knobs(silence_ms=ms) for ms in (200, 500, 1000)},
-}
+"""Put in where a clip is broken off."""
+SERVER_VAD = {f"server_vad, {ms} ms": Knobs(silence_ms=ms) for ms in (200, 500, 1000)}
+WAITS_MS = (640, 1024, 1536, 2048, 3072)
+SURE_FROM = (0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.96, 0.98)
+DELAY_MS, CUT_OFFS = 300, 0.05
+"""What is quoted of a sweep."""
 
 
-def load_clips(folder: Path | None) -> dict[str, Pcm]:
-    """The questions, and what lies in `folder`, at 16 kHz."""
-    clips = {question.name: resample(question.audio, SPEECH_RATE_HZ).pcm for question in load_questions()}
-    for path in sorted(folder.glob("*.wav")) if folder else ():
-        clips[path.stem] = resample(read_audio(path.read_bytes()), SPEECH_RATE_HZ).pcm
-    return clips
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of silences with certain knobs."""
+
+    delays_ms: Sequence[float]
+    """Of the turns that were over."""
+    cuts: Mapping[Form, float]
+    """Share of pauses in which the turn was taken for over."""
+
+    def delay_ms(self, percent: float) -> float:
+        """So many of the turns were decided sooner."""
+        return float(np.percentile(self.delays_ms, percent))
 
 
-def room(ms: float, seed: int = 0) -> Pcm:
-    """Nobody speaks."""
-    noise = np.random.default_rng(seed).normal(size=ms_to_samples(ms, SPEECH_RATE_HZ))
-    return (noise * 10 ** (-LOUDNESS_DB / 20)).astype(np.float32)
+def outcome(silences: Sequence[Silence], knobs: Knobs) -> Outcome:
+    """Try `knobs`."""
+    cuts: dict[Form, list[float]] = {}
+    for silence in silences:
+        if silence.form in ("plain", "drawn out"):
+            delay_ms = silence.delay_ms(knobs)
+            cuts.setdefault(silence.form, []).append(sum(delay_ms <= pause for pause in PAUSES_MS) / len(PAUSES_MS))
+        elif silence.form != "end":
+            cuts.setdefault(silence.form, []).append(silence.end_ms(knobs) < float("inf"))
+    delays = [silence.delay_ms(knobs) for silence in silences if silence.form == "end"]
+    return Outcome(delays, {form: sum(each) / len(each) for form, each in cuts.items()})
 
 
-def last_voiced(clip: Pcm) -> int:
-    """The end of the last 10 ms within 35 dB of the loudest, by which the latency benchmark counts as well."""
-    frames = clip[: len(clip) // 160 * 160].reshape(-1, 160)
-    power = (frames**2).mean(axis=1)
-    return int(np.flatnonzero(power > power.max() * 10**-3.5)[-1] + 1) * 160
+def sweeps() -> Mapping[str, list[Knobs]]:
+    """Ways of deciding, each from the most to the least eager."""
+    bars = [(sure, wait_ms) for sure in SURE_FROM for wait_ms in WAITS_MS]
+    return {
+        "silence alone": [Knobs(silence_ms=ms) for ms in range(96, 2048, 32)],
+        "sound": [
+            Knobs(looks_ms=(64, 128), bars=(Bar(first_ms, sure),), silence_ms=wait_ms)
+            for first_ms in (192, 320)
+            for sure, wait_ms in bars
+        ],
+        "sound and words": [_with_words(sure, wait_ms) for sure, wait_ms in bars],
+    }
 
 
-def drawn_out(said: Pcm) -> Pcm:
-    """The end is longer: short frames of it, laid over one another where they fit best."""
-    frame, hop, end = 480, 240, ms_to_samples(DRAWN_MS, SPEECH_RATE_HZ)
-    voice, window = said[-end:], np.hanning(480).astype(np.float32)
-    longer, at, before = np.zeros(round(end * DRAWN) + frame, np.float32), 0, 0
-    while at < end * DRAWN - frame:
-        place = round(at / DRAWN)
-        if at:
-            wanted = voice[before + hop : before + hop + frame]
-            near = range(max(0, place - 160), min(end - frame, place + 160) + 1, 16)
-            place = max(near, key=lambda start: float(voice[start : start + len(wanted)] @ wanted), default=end - frame)
-        place = min(place, end - frame)
-        longer[at : at + frame] += voice[place : place + frame] * window
-        at, before = at + hop, place
-    return np.concatenate((said[:-end], longer[: at + hop]))
+def _with_words(sure: float, wait_ms: int) -> Knobs:
+    """As `eagerness` has it: of few words, or none, a fourth of the doubt is allowed."""
+    strict = 1 - (1 - sure) / 4
+    early = (Bar(192, sure, "whole"), Bar(192, strict, "brief"), Bar(320, strict))
+    late = (Bar(wait_ms, 0, "whole"), Bar(wait_ms, 0, "brief"), Bar(wait_ms, 0))
+    return Knobs(looks_ms=(64, 128), bars=(*early, *late), silence_ms=max(4000, 2 * wait_ms))
 
 
-def broken_off(clips: Mapping[str, Pcm], whisper: FasterWhisper) -> Iterator[tuple[Pcm, Pcm]]:
-    """Each clip in two, between two of its words."""
-    for clip in clips.values():
-        words = [word for segment in whisper.hear_turn(clip, Listening(words=True)) for word in segment.words]
-        for index in range(LEAST_WORDS, len(words), EVERY):
-            middle_s = (words[index - 1].end_s + words[index].start_s) / 2
-            place = round(middle_s * SPEECH_RATE_HZ)
-            yield clip[:place], clip[place:]
+def heard(listeners: Listeners, clips: Mapping[str, Pcm], speeches: Mapping[str, Pcm]) -> Iterator[Silence]:
+    """All silences."""
+    for name, clip in clips.items():
+        if end := listeners.end_of(name, clip):
+            yield end
+        yield from listeners.breaks_of(name, clip)
+    for name, speech in {**clips, **speeches}.items():
+        yield from listeners.pauses_of(name, speech)
 
 
-def faded(said: Pcm) -> Pcm:
-    """Without a click at its end."""
-    end = said.copy()
-    end[-160:] *= np.linspace(1, 0, 160, dtype=np.float32)
-    return end
+def load(folder: Path | None) -> dict[str, Pcm]:
+    """The WAV files in a folder at 16 kHz, each as loud as the questions."""
+    clips = {path.stem: resample(read_audio(path.read_bytes()), SPEECH_RATE_HZ).pcm for path in _wavs(folder)}
+    return {name: clip * np.float32(0.7 / np.abs(clip).max()) for name, clip in clips.items()}
 
 
-@dataclass
-class Ears:
-    """The real models; what the turn detector has heard once, it need not hear again."""
-
-    detector: Detector
-    smart_turn: SmartTurn
-
-    def __post_init__(self) -> None:
-        self._known: dict[bytes, float] = {}
-
-    def judge(self, turn: Pcm) -> float:
-        """How complete it sounds."""
-        key = turn.tobytes()
-        if key not in self._known:
-            self._known[key] = self.smart_turn.listen(turn)
-        return self._known[key]
-
-    def first_end_ms(self, sound: Pcm, knobs: Knobs) -> float:
-        """Where in `sound` the first turn is taken for over; infinite if it is not."""
-        listener = Listener(self.detector, 60_000)
-        listener.tune(knobs)
-        step, waiting = ms_to_samples(STEP_MS, SPEECH_RATE_HZ), list[tuple[int, Verdict]]()
-        for start in range(0, len(sound), step):
-            for boundary in listener.push(sound[start : start + step]):
-                if isinstance(boundary, Paused):
-                    due = boundary.at_sample + ms_to_samples(ANSWER_MS, SPEECH_RATE_HZ)
-                    waiting.append((due, Verdict(boundary, self.judge(listener.newest(8000)))))
-                elif isinstance(boundary, Ended):
-                    return boundary.at_sample * 1000 / SPEECH_RATE_HZ
-            while waiting and waiting[0][0] <= start + step:
-                if ended := listener.decide(waiting.pop(0)[1]):
-                    return ended.at_sample * 1000 / SPEECH_RATE_HZ
-        return float("inf")
+def _wavs(folder: Path | None) -> list[Path]:
+    return sorted(folder.glob("*.wav")) if folder else []
 
 
-def delays_ms(ears: Ears, clips: Mapping[str, Pcm], knobs: Knobs) -> list[float]:
-    """From the last voiced sample of each clip to the end of its turn; but for turns that ended in a pause of it."""
-    lead, delays = room(300), list[float]()
-    for clip in clips.values():
-        said = np.concatenate((lead, clip[: last_voiced(clip)]))
-        end_ms = ears.first_end_ms(np.concatenate((said, room(9000))), knobs)
-        delays.append(end_ms - len(said) * 1000 / SPEECH_RATE_HZ)
-    return [delay for delay in delays if delay > 0]
+def print_eagerness(silences: Sequence[Silence]) -> None:
+    """How the server decides."""
+    deaf = [replace(silence, text="") for silence in silences]
+    print("| turns end by | delay, ms: p50 | p75 | p95 | cut in, %: drawn out | plain | natural | between sentences |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name, knobs in EAGERNESS.items():
+        _print_row(f"semantic_vad, {name}", outcome(silences, knobs))
+        _print_row("the same, words not known", outcome(deaf, knobs))
+    for name, knobs in SERVER_VAD.items():
+        _print_row(name, outcome(silences, knobs))
 
 
-def cut_in(ears: Ears, breaks: list[tuple[Pcm, Pcm]], knobs: Knobs, broken: Callable[[Pcm], Pcm]) -> float:
-    """Of all breaks and all pauses, the share in which the turn was over before the speaker went on."""
-    lead, cuts = room(300), 0
-    for before, _ in breaks:
-        said = broken(before)
-        end_ms = ears.first_end_ms(np.concatenate((lead, said, room(max(PAUSES_MS)))), knobs)
-        paused_ms = end_ms - (len(lead) + len(said)) * 1000 / SPEECH_RATE_HZ
-        cuts += sum(0 < paused_ms <= pause_ms for pause_ms in PAUSES_MS)
-    return cuts / len(breaks) / len(PAUSES_MS)
+def _print_row(name: str, found: Outcome) -> None:
+    forms: tuple[Form, ...] = ("drawn out", "plain", "natural", "between sentences")
+    delays = [f"{found.delay_ms(percent):.0f}" for percent in (50, 75, 95)]
+    cuts = [f"{100 * found.cuts[form]:.0f}" if form in found.cuts else "–" for form in forms]
+    print(f"| {name} | {' | '.join((*delays, *cuts))} |")
+
+
+Sweep: TypeAlias = Mapping[str, Sequence[Outcome]]
+
+
+def print_sweep(sweep: Sweep, form: Form) -> None:
+    """What each way of deciding comes to at its best."""
+    print(
+        f"\n| {form} | false cut-offs, %, median delay {DELAY_MS} ms | mean delay, ms, {CUT_OFFS:.0%} false cut-offs |"
+    )
+    print("| --- | ---: | ---: |")
+    for name, found in sweep.items():
+        fast = [100 * each.cuts[form] for each in found if each.delay_ms(50) <= DELAY_MS]
+        careful = [float(np.mean(each.delays_ms)) for each in found if each.cuts[form] <= CUT_OFFS]
+        print(f"| {name} | {' | '.join(f'{min(figures):.0f}' if figures else '–' for figures in (fast, careful))} |")
+
+
+def plot(silences: Sequence[Silence], sweep: Sweep, file: Path) -> None:
+    """Mean delay against false cut-offs, the best of each way of deciding, and where the server stands."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot(
+        xlabel="mean delay after the last voiced sample, ms", ylabel="drawn-out breaks cut into, %"
+    )
+    for name, found in sweep.items():
+        points = sorted(_point(each) for each in found)
+        best = [point for index, point in enumerate(points) if all(point[1] < other[1] for other in points[:index])]
+        axes.plot(*zip(*best, strict=True), label=name)
+    for name, knobs in EAGERNESS.items():
+        point = _point(outcome(silences, knobs))
+        axes.plot(*point, "o", color="black")
+        axes.annotate(f" {name}", point)
+    axes.set_ylim(0, 60)
+    axes.legend()
+    figure.savefig(file)
+
+
+def _point(found: Outcome) -> tuple[float, float]:
+    return float(np.mean(found.delays_ms)), 100 * found.cuts["drawn out"]
 
 
 def main() -> None:
-    """Print the table."""
-    clips = load_clips(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    """Print the tables."""
+    parser = ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--clips", type=Path, help="folder of WAV files of one sentence or two")
+    parser.add_argument("--speeches", type=Path, help="folder of WAV files of half a minute, for the pauses in them")
+    parser.add_argument("--plot", type=Path, help="file for a plot of delay against false cut-offs; needs matplotlib")
+    asked = parser.parse_args()
     store = ModelStore(load_settings(None, os.environ, {}).models.directory, load_catalogue())
     workshop = Workshop(model_path=store.path, scheduler=Scheduler(1), threads=1)
-    breaks = list(broken_off(clips, open_faster_whisper(workshop)))
-    ears = Ears(open_silero(workshop), open_smart_turn(workshop))
-    print(f"{len(clips)} clips, {len(breaks)} breaks, pauses of {', '.join(map(str, PAUSES_MS))} ms\n")
-    print("| turns end by | delay, ms: p50 | p75 | worst | cut in, %: drawn out | plain |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name, knobs in POLICIES.items():
-        delays = delays_ms(ears, clips, knobs)
-        shares = [cut_in(ears, breaks, knobs, broken) for broken in (lambda said: faded(drawn_out(said)), faded)]
-        figures = [*np.percentile(delays, (50, 75, 100)), *(100 * share for share in shares)]
-        print(f"| {name} | {' | '.join(f'{figure:.0f}' for figure in figures)} |", flush=True)
+    listeners = Listeners(open_silero(workshop), open_smart_turn(workshop), open_faster_whisper(workshop))
+    questions = {question.name: resample(question.audio, SPEECH_RATE_HZ).pcm for question in load_questions()}
+    silences = list(heard(listeners, questions | load(asked.clips), load(asked.speeches)))
+    forms = [silence.form for silence in silences]
+    print("silences:", ", ".join(f"{forms.count(form)} {form}" for form in dict.fromkeys(forms)), end="\n\n")
+    print_eagerness(silences)
+    sweep = {name: [outcome(silences, knobs) for knobs in family] for name, family in sweeps().items()}
+    swept: tuple[Form, ...] = ("drawn out", "natural")
+    for form in swept:
+        if form in forms:
+            print_sweep(sweep, form)
+    if asked.plot:
+        plot(silences, sweep, asked.plot)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ The sound is cleaned before anybody hears it: what is detected, taken and transc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,25 +15,43 @@ from realtime.codecs import Codec, find_codec
 from realtime.codecs.resample import Resampler
 from realtime.engines.base import Detector, Enhancer, EnhancerStream
 from realtime.pipeline.eagerness import EAGERNESS
-from realtime.pipeline.endpoint import Began, Ended, Knobs, Paused, Verdict
+from realtime.pipeline.endpoint import Began, Ended, Hushed, Knobs, Paused, Resumed, Verdict, Wording
 from realtime.pipeline.listen import Listener
-from realtime.protocol.config import AudioInput, NoiseReduction, SemanticVad, TurnDetection, format_name
+from realtime.protocol.config import (
+    AudioInput,
+    EchoCancellation,
+    NoiseReduction,
+    SemanticVad,
+    TurnDetection,
+    format_name,
+)
 from realtime.protocol.reports import SpeechBegan, SpeechEnded
 
-_CHUNK_MS = 1000
+CHUNK_MS = 1000
 """Sound decoded and listened to at a time: a 15 MiB append must not hold the event loop for all its five minutes."""
+
+Loudspeaker: TypeAlias = Callable[[int], Pcm]
+"""What was played beside the next so many samples of the microphone's, which have just come; shape (n,)."""
+
+
+def nothing_played(samples: int) -> Pcm:
+    """The `Loudspeaker` of who has none."""
+    return np.zeros(samples, np.float32)
 
 
 class Microphone:
     """One client's voice as it arrives. Not a byte is lost or heard twice, however the client cuts it."""
 
-    def __init__(self, detector: Detector, enhancer: Enhancer, max_turn_ms: int) -> None:
+    def __init__(
+        self, detector: Detector, enhancer: Enhancer, max_turn_ms: int, loudspeaker: Loudspeaker = nothing_played
+    ) -> None:
         self._enhancer = enhancer
+        self._loudspeaker = loudspeaker
         self._cleaning: EnhancerStream | None = None
         self._listener = Listener(detector, max_turn_ms)
         self._settings = AudioInput()
         self._late: Pcm = np.zeros(0, np.float32)
-        """The end of the sound before a change of format or noise reduction, which was still on its way then."""
+        """The end of the sound before a change of format or cleaning, which was still on its way then."""
         self._set_format(self._settings)
 
     @property
@@ -45,18 +64,18 @@ class Microphone:
         if settings.format != self._settings.format:
             self._late = self._after_late(self._clean(self._resampler.flush()))
             self._set_format(settings)
-        if settings.noise_reduction != self._settings.noise_reduction:
+        if _cleaning(settings) != _cleaning(self._settings):
             self._late = self._after_late(self._rest())
-            self._cleaning = self._cleaner(settings.noise_reduction)
+            self._cleaning = self._cleaner(settings)
         self._settings = settings
         self._listener.tune(_knobs(settings.turn_detection) if settings.turn_detection else None)
 
-    def chunks(self, audio: bytes) -> Iterator[bytes]:
+    def chunks(self, audio: bytes, chunk_ms: int = CHUNK_MS) -> Iterator[bytes]:
         """`audio` in pieces that can be listened to without holding anybody else up."""
-        size = self.codec.rate_hz * self._settings.format.bytes_per_sample * _CHUNK_MS // 1000
+        size = self.codec.rate_hz * self._settings.format.bytes_per_sample * chunk_ms // 1000
         return (audio[start : start + size] for start in range(0, len(audio), size))
 
-    def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded | Paused]:
+    def hear(self, chunk: bytes) -> Iterator[SpeechBegan | SpeechEnded | Hushed | Resumed | Paused]:
         """The turn boundaries in the next piece; run it to the end. Act on each before asking for the next.
 
         A `Paused` is to be answered with `decide`, sooner or later.
@@ -68,14 +87,22 @@ class Microphone:
                     yield SpeechBegan(audio_start_ms=samples_to_ms(boundary.at_sample, self.rate_hz))
                 case Ended():
                     yield self._told(boundary)
-                case Paused():
+                case _:
                     yield boundary
 
     def newest(self, ms: float) -> Audio:
         """The last `ms` of the turn in progress, or all of it."""
         return Audio(self._listener.newest(ms), self.rate_hz)
 
-    def decide(self, verdict: Verdict) -> SpeechEnded | None:
+    def so_far(self) -> Audio:
+        """The turn in progress."""
+        return Audio(self._listener.so_far(), self.rate_hz)
+
+    def until(self, hush: Hushed) -> Audio:
+        """The turn in progress, or that has ended and was not taken, up to a hush in it."""
+        return Audio(self._listener.until(hush), self.rate_hz)
+
+    def decide(self, verdict: Verdict | Wording) -> SpeechEnded | None:
         """The end of the turn, where the sound has come to by now; None if the verdict is that it goes on, or late."""
         ended = self._listener.decide(verdict)
         return self._told(ended) if ended else None
@@ -104,11 +131,14 @@ class Microphone:
     def _told(self, ended: Ended) -> SpeechEnded:
         return SpeechEnded(audio_end_ms=samples_to_ms(ended.at_sample, self.rate_hz))
 
-    def _cleaner(self, wanted: NoiseReduction | None) -> EnhancerStream | None:
-        return self._enhancer.stream(self.rate_hz, wanted.type, wanted.strength) if wanted else None
+    def _cleaner(self, settings: AudioInput) -> EnhancerStream | None:
+        noise, cancel_echo = _cleaning(settings)
+        if noise:
+            return self._enhancer.stream(self.rate_hz, noise.type, noise.strength, cancel_echo=cancel_echo)
+        return self._enhancer.stream(self.rate_hz, None, cancel_echo=True) if cancel_echo else None
 
     def _clean(self, pcm: Pcm) -> Pcm:
-        return self._cleaning.push(pcm) if self._cleaning else pcm
+        return self._cleaning.push(pcm, self._loudspeaker(len(pcm))) if self._cleaning else pcm
 
     def _rest(self) -> Pcm:
         """All that is still on its way to the listener, as if silence followed."""
@@ -123,6 +153,11 @@ class Microphone:
 def decode_recording(audio: bytes, codec: Codec) -> Audio:
     """A whole recording as sound. Takes a while: not for the event loop."""
     return Audio(codec.decoder().decode(audio), codec.rate_hz)
+
+
+def _cleaning(settings: AudioInput) -> tuple[NoiseReduction | None, bool]:
+    """What is to be taken out: noise, and echo."""
+    return settings.noise_reduction, isinstance(settings.echo_cancellation, EchoCancellation)
 
 
 def _knobs(detection: TurnDetection) -> Knobs:

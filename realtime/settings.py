@@ -38,6 +38,9 @@ class ServerSettings(Strict):
     """Origins, besides the server's own, whose web pages may connect without a key that is known; `*` is any."""
     max_conversations: Annotated[int, Meta(ge=1)] = 64
     """One more is refused."""
+    longest_wait_ms: Annotated[float, Meta(gt=0)] = 500.0
+    """How long the work for an answer may wait for a processor; while it waits longer, new conversations are refused.
+    `inf` refuses nobody."""
     drain_s: Annotated[float, Meta(ge=0)] = 30.0
     """How long running replies may go on after SIGTERM."""
     stalled_client_s: Annotated[float, Meta(gt=0)] = 20.0
@@ -68,6 +71,9 @@ class ConversationSettings(Strict):
     instructions: str = DEFAULT_INSTRUCTIONS
     lead_ms: Annotated[float, Meta(ge=0, le=10_000)] = 500.0
     """How far ahead of its playing a reply's audio may be sent."""
+    speculation: bool = True
+    """Whether replies are begun while the user's silence may still be a pause. What is begun for nothing costs what any
+    reply does: turn it off where the language model is paid for by the token."""
     max_turn_ms: Annotated[int, Meta(ge=1000)] = 5 * 60 * 1000
     """The longest turn; longer speech is answered as if it had ended."""
     max_session_s: Annotated[float, Meta(gt=0)] | None = None

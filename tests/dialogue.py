@@ -23,8 +23,10 @@ import numpy as np
 from realtime.audio import Pcm
 from realtime.codecs import find_codec
 from realtime.conductor import ClientGone, Conductor, Ending, Incoming
+from realtime.conductor.meter import Meter
 from realtime.engines.ensemble import Engines
 from realtime.ids import counting_ids
+from realtime.pipeline.clock import LoopClock
 from realtime.protocol import wire
 from realtime.protocol.config import SessionType, first_config
 from realtime.protocol.server_events import ServerEvent
@@ -52,9 +54,12 @@ class Dialogue:
         audio_format: str = "audio/pcm",
         session_type: SessionType = "realtime",
         remote_tools: RemoteTools | None = None,
+        meter: Meter | None = None,
+        real_time: bool = False,
         **settings: Any,
     ) -> None:
         self.clock = HandClock()
+        """What the conversation goes by, unless it is held in `real_time`."""
         self.told: list[Told] = []
         self.reading = asyncio.Event()
         """Clear it, and the client stops reading."""
@@ -62,6 +67,7 @@ class Dialogue:
         self.gone = False
         """Set it, and what is sent to the client fails."""
         self._ending: Ending | None = None
+        self._meter = meter
         chosen = ConversationSettings(**settings)
         self._session_type = session_type
         self.conductor = Conductor(
@@ -70,7 +76,7 @@ class Dialogue:
             first_config(chosen.model, chosen.instructions, session_type),
             remote_tools=remote_tools,
             new_id=counting_ids(),
-            clock=self.clock,
+            clock=LoopClock() if real_time else self.clock,
         )
         self._codec = find_codec(audio_format)
         self._said: asyncio.Queue[Incoming | None] = asyncio.Queue()
@@ -95,7 +101,7 @@ class Dialogue:
 
     async def _converse(self) -> None:
         async with aclosing(self._incoming()) as incoming:
-            self._ending = await self.conductor.converse(incoming, self._hear)
+            self._ending = await self.conductor.converse(incoming, self._hear, self._meter)
 
     async def _incoming(self) -> AsyncGenerator[Incoming, None]:
         while (event := await self._said.get()) is not None:

@@ -90,14 +90,18 @@ class FakeEnhancerStream:
     """One microphone: its sound comes out multiplied by `gain`, the last millisecond with what follows."""
 
     rate_hz: int
-    distance: Literal["near_field", "far_field"]
+    distance: Literal["near_field", "far_field"] | None
     strength: float
+    cancel_echo: bool
     gain: float
     heard: list[Pcm] = field(default_factory=list)
+    played: list[Pcm] = field(default_factory=list)
+    """The reference beside each piece that was heard."""
     _held: Pcm = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    def push(self, pcm: Pcm) -> Pcm:
+    def push(self, pcm: Pcm, reference: Pcm | None = None) -> Pcm:
         self.heard.append(pcm)
+        self.played.append(np.zeros_like(pcm) if reference is None else reference)
         held = np.concatenate((self._held, pcm * np.float32(self.gain)))
         whole = max(0, len(held) - self.rate_hz // 1000)
         self._held = held[whole:]
@@ -114,11 +118,17 @@ class FakeEnhancer:
 
     gain: float = 1.0
     streams: list[FakeEnhancerStream] = field(default_factory=list)
+    cancels_echo: bool = True
 
     def stream(
-        self, rate_hz: int, distance: Literal["near_field", "far_field"], strength: float = 1.0
+        self,
+        rate_hz: int,
+        distance: Literal["near_field", "far_field"] | None,
+        strength: float = 1.0,
+        *,
+        cancel_echo: bool = False,
     ) -> FakeEnhancerStream:
-        self.streams.append(FakeEnhancerStream(rate_hz, distance, strength, self.gain))
+        self.streams.append(FakeEnhancerStream(rate_hz, distance, strength, cancel_echo, self.gain))
         return self.streams[-1]
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from realtime.engines.base import Message
 from realtime.errors import EngineFailed
+from realtime.pipeline.endpoint import HUSH_MS
 from realtime.pipeline.reply import AHEAD_MS
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice
@@ -64,7 +65,7 @@ async def test_normal_turn() -> None:
         ]
         started, stopped = (client.last(f"input_audio_buffer.speech_{what}") for what in ("started", "stopped"))
         assert (started["audio_start_ms"], stopped["audio_end_ms"]) == (512 - 300, 512 + 768 + 512)
-        assert len(transcriber.heard[0]) == (1792 - 212) * 16
+        assert [len(speech) for speech in transcriber.heard] == [(512 + 768 + HUSH_MS - 212) * 16]
         user_item = client.last("input_audio_buffer.committed")["item_id"]
         assert {started["item_id"], stopped["item_id"], client.all("conversation.item.added")[0]["item"]["id"]} == {
             user_item
@@ -230,7 +231,7 @@ async def test_empty_transcript() -> None:
 )
 async def test_transcription_failure(failure: Exception, code: str, message: str) -> None:
     """The turn's response fails with the reason, and the conversation goes on; a bug does not tell what it saw."""
-    transcriber = FakeTranscriber([failure, "Hello?"])
+    transcriber = FakeTranscriber([failure, failure, "Hello?"])
     async with Dialogue(fake_engines(transcriber=transcriber)) as client:
         await client.tunes(transcription={"model": "whisper-1"})
         await client.says(*QUESTION)

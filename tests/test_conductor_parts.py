@@ -10,7 +10,7 @@ from realtime.codecs import find_codec
 from realtime.conductor.allowance import Allowance
 from realtime.conductor.playback import Playback
 from realtime.conductor.recordings import Recordings
-from tests.fakes import HandClock, voice
+from tests.fakes import HandClock, quiet, voice
 
 
 async def test_an_allowance_is_used_up_and_comes_back() -> None:
@@ -42,19 +42,19 @@ async def test_more_may_be_used_than_there_was() -> None:
 async def test_what_was_sent_is_heard_one_after_the_other() -> None:
     clock = HandClock()
     playback = Playback(clock)
-    playback.add(2)
+    playback.add(Audio(quiet(2000), 24_000))
     await clock.advance(0.5)
-    playback.add(1)
+    playback.add(Audio(quiet(1000), 24_000))
     assert playback.left_s == 2.5
     await clock.advance(10)
     assert playback.left_s == 0
-    playback.add(1)
+    playback.add(Audio(quiet(1000), 24_000))
     assert playback.left_s == 1
 
 
 async def test_what_was_interrupted_is_not_heard() -> None:
     playback = Playback(HandClock())
-    playback.add(5)
+    playback.add(Audio(quiet(5000), 24_000))
     playback.stop()
     assert playback.left_s == 0
 

@@ -13,6 +13,7 @@ import pytest
 
 from realtime.errors import EngineFailed
 from realtime.pipeline.eagerness import EAGERNESS
+from realtime.pipeline.endpoint import HUSH_MS
 from tests.dialogue import Dialogue
 from tests.fakes import FakeTranscriber, FakeTurnDetector, fake_engines, quiet, settle, voice
 
@@ -48,7 +49,7 @@ def whole_windows(ms: float) -> int:
 
 
 FIRST_LOOK, *_, LAST_LOOK = LOOKS = [SPOKEN_MS + whole_windows(look) for look in MEDIUM.looks_ms]
-FIRST_END, SECOND_END = (SPOKEN_MS + whole_windows(bar.silence_ms) for bar in MEDIUM.bars)
+FIRST_END, SECOND_END = (SPOKEN_MS + whole_windows(bar.silence_ms) for bar in MEDIUM.bars if bar.sense is None)
 PADDED_MS = 512 - 300
 """Where the turn of `asks_something` begins."""
 
@@ -69,7 +70,22 @@ async def test_semantic_turn() -> None:
         await client.says(voice(768))
         await is_silent(client, SECOND_END - SPOKEN_MS)
         assert client.last(STOPPED)["audio_end_ms"] == FIRST_END + WINDOW_MS + 768 + SECOND_END - SPOKEN_MS
-        assert len(transcriber.heard[0]) == (FIRST_END - PADDED_MS) * 16
+        assert len(transcriber.heard[0]) == (SPOKEN_MS + HUSH_MS - PADDED_MS) * 16
+
+
+@pytest.mark.parametrize(
+    ("words", "sense"), [("What is the capital of France?", "whole"), ("What is the capital of", "open")]
+)
+async def test_what_is_said_counts_beside_how_it_sounds(words: str, sense: str) -> None:
+    """A whole question ends sooner than its sound alone would end it, half of one later: the first bar of its sense."""
+    engines = fake_engines(turn_detector=FakeTurnDetector([1.0]), transcriber=FakeTranscriber([words]))
+    first = min(bar.silence_ms for bar in MEDIUM.bars if bar.sense == sense)
+    async with Dialogue(engines) as client:
+        await client.tunes(transcription={"model": "whisper-1", "language": "en"})
+        await asks_something(client)
+        await is_silent(client, whole_windows(first))
+        assert client.last(STOPPED)["audio_end_ms"] == SPOKEN_MS + whole_windows(first)
+        assert (client.last(STOPPED)["audio_end_ms"] < FIRST_END) is (sense == "whole")
 
 
 async def test_one_doubtful_look_is_enough_to_wait() -> None:
@@ -109,7 +125,7 @@ async def test_a_verdict_on_speech_that_goes_on_is_stale() -> None:
 
 
 async def test_a_late_verdict_ends_the_turn_where_the_sound_has_come_to() -> None:
-    """The client is told no end in the past, and the sound heard meanwhile belongs to the turn."""
+    """The client is told no end in the past. In what was heard meanwhile nobody spoke: it holds no words."""
     detector, transcriber = FakeTurnDetector([1.0], gate=asyncio.Event()), FakeTranscriber()
     assert detector.gate
     async with Dialogue(fake_engines(turn_detector=detector, transcriber=transcriber)) as client:
@@ -119,7 +135,7 @@ async def test_a_late_verdict_ends_the_turn_where_the_sound_has_come_to() -> Non
         detector.gate.set()
         await settle()
         assert client.last(STOPPED)["audio_end_ms"] == SPOKEN_MS + 416
-        assert len(transcriber.heard[0]) == (SPOKEN_MS + 416 - PADDED_MS) * 16
+        assert [len(speech) for speech in transcriber.heard] == [(SPOKEN_MS + HUSH_MS - PADDED_MS) * 16]
         assert len(detector.heard) == 2
 
 

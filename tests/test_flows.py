@@ -6,11 +6,18 @@ import ast
 import re
 from pathlib import Path
 
-from tests.protocol.contract import CLIENT_EVENTS, SERVER_EVENTS
+from tests.protocol.contract import CLIENT_EVENTS, EXTENSIONS, SERVER_EVENTS
 
 REPOSITORY = Path(__file__).parent.parent
 FLOWS = (REPOSITORY / "docs" / "flows.md").read_text(encoding="utf-8")
-SCENARIOS = "test_conductor", "test_conductor_tools", "test_conductor_sessions", "test_conductor_turns"
+SCENARIOS = (
+    "test_conductor",
+    "test_conductor_tools",
+    "test_conductor_sessions",
+    "test_conductor_turns",
+    "test_conductor_speculation",
+    "test_conductor_barge_in",
+)
 
 WIRE_NAMES = re.compile(r"\b(?:input_audio_buffer|conversation|response|session|output_audio_buffer)\.[a-z_.]*[a-z]")
 
@@ -51,4 +58,4 @@ def test_the_flows_name_events_that_there_are() -> None:
         if line.strip().startswith("client->>"):
             assert names <= set(CLIENT_EVENTS), line
         elif "->>client: " in line:
-            assert names <= set(SERVER_EVENTS), line
+            assert names <= set(SERVER_EVENTS) | set(EXTENSIONS), line

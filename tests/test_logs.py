@@ -104,9 +104,9 @@ async def test_each_line_of_a_conversation_names_its_session(capsys: pytest.Capt
     lines = [line for line in logged(capsys) if line["logger"].startswith(ours)]
     for caller in (one, other):
         session = caller.events[0]["session"]["id"]
-        assert [line["event"] for line in lines if line["session"] == session] == [
-            *("conversation began", "transcribed", "reply began", "reply ended", "conversation ended"),
-        ]
+        events = [line["event"] for line in lines if line["session"] == session]
+        events.remove("turn answered")  # of so short an answer the first sound may be sent when the last is made
+        assert events == ["conversation began", "transcribed", "reply began", "reply ended", "conversation ended"]
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

@@ -80,10 +80,11 @@ class Client:
         """One `input_audio_buffer.append`."""
         for chunk in self.microphone.chunks(audio):
             for report in self.microphone.hear(chunk):
-                if isinstance(report, Paused):
-                    self.pauses.append(report)
-                else:
-                    self._note(report)
+                match report:
+                    case Paused():
+                        self.pauses.append(report)
+                    case SpeechBegan() | SpeechEnded():
+                        self._note(report)
 
     def _note(self, report: SpeechBegan | SpeechEnded) -> None:
         self.reports.append(report)

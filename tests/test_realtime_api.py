@@ -236,9 +236,11 @@ HEARD = {
         **{"prompt": "France", "delay": "low"},
     },
     "noise_reduction": {"type": "near_field", "strength": 0.5},
+    "echo_cancellation": {"type": "server", "delay_ms": 100},
     "turn_detection": {
         **{"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500},
         **{"idle_timeout_ms": 5000, "create_response": False, "interrupt_response": False},
+        "barge_in": "confirmed",
     },
 }
 COMMON = {
@@ -250,7 +252,7 @@ SESSION = COMMON | {
     "type": "realtime",
     "model": "parrot",
     "audio": {"input": HEARD, "output": SOUND},
-    "include": ["item.input_audio_transcription.logprobs"],
+    "include": ["item.input_audio_transcription.logprobs", "response.timing"],
     "truncation": {"type": "retention_ratio", "retention_ratio": 0.5, "token_limits": {"post_instructions": 99}},
     "tracing": {"workflow_name": "w", "group_id": "g", "metadata": {"a": "b"}},
 }

@@ -86,8 +86,8 @@ export class Call {
           this.#conversation.playbackFinished(itemId);
           this.#listener.onChange();
         },
-        onProgress: ({ played, underruns, loudest, level }) => {
-          Object.assign(this.figures, { samplesPlayed: played, underruns, loudestSample: loudest });
+        onProgress: ({ played, underruns, loudest, level, gain }) => {
+          Object.assign(this.figures, { samplesPlayed: played, underruns, loudestSample: loudest, gain });
           this.#listener.onLevel("speaker", level);
         },
       },
@@ -106,6 +106,7 @@ export class Call {
   #perform(effect) {
     if (effect.do === "play") this.#line?.play(effect.itemId, fromBase64(effect.audio));
     if (effect.do === "end") this.#line?.end(effect.itemId);
+    if (effect.do === "duck") this.#line?.duck(effect.ducked);
     if (effect.do === "interrupt") void this.#interrupt();
     if (effect.do === "tell") this.#listener.onTold(effect.text);
   }
@@ -165,6 +166,7 @@ function noFigures() {
     samplesPlayed: 0,
     loudestSample: 0,
     underruns: 0,
+    gain: 1, // less while somebody may be interrupting
     /** @type {number | null} from the server's "you stopped speaking" to the first sound of the answer */
     answerLatencyMs: null,
     /** @type {{itemId: string, audioEndMs: number} | null} */

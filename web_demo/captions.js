@@ -1,6 +1,7 @@
 // @ts-check
 /** The conversation's words on the page: one list item a turn, updated in place. */
 import { heardText } from "./turns.js";
+import { drawWaterfall } from "./waterfall.js";
 import { INTERRUPTED, NAMES, NOT_UNDERSTOOD } from "./words.js";
 
 /** @typedef {import("./turns.js").Turn} Turn */
@@ -13,7 +14,7 @@ export class Captions {
   #scroller;
   #announcer;
   #following = true; // the reader is at the end, and wants to stay there
-  /** @type {Map<string, {element: HTMLLIElement, shown: string, announced: boolean}>} */
+  /** @type {Map<string, {element: HTMLLIElement, shown: string, announced: boolean, timed: boolean}>} */
   #lines = new Map();
 
   /**
@@ -57,11 +58,13 @@ export class Captions {
 
   /** @param {Turn} turn */
   #line(turn) {
-    const line = this.#lines.get(turn.id) ?? { element: emptyLine(turn), shown: "", announced: false };
+    const line = this.#lines.get(turn.id) ?? { element: emptyLine(turn), shown: "", announced: false, timed: false };
     this.#lines.set(turn.id, line);
     const shown = `${turn.complete} ${turn.heardLength} ${turn.text}`;
     if (shown !== line.shown) fill(line.element, turn);
     line.shown = shown;
+    if (turn.timing && !line.timed) line.element.append(drawWaterfall(turn.timing));
+    line.timed = turn.timing !== null;
     if (turn.complete && turn.text && !line.announced) {
       this.#announce(turn);
       line.announced = true;
@@ -97,7 +100,7 @@ function emptyLine(turn) {
  * @param {Turn} turn
  */
 function fill(element, turn) {
-  const paragraph = /** @type {HTMLParagraphElement} */ (element.lastElementChild);
+  const paragraph = /** @type {HTMLParagraphElement} */ (element.querySelector("p"));
   paragraph.replaceChildren(...wordsOf(turn));
   element.classList.toggle("pending", !turn.complete && !turn.text);
   element.classList.toggle("cut", turn.heardLength !== null);

@@ -11,7 +11,7 @@ import { Turns } from "./turns.js";
 /** @typedef {"listening" | "hearing" | "thinking" | "speaking"} Activity */
 /**
  * @typedef {{do: "play", itemId: string, audio: string} | {do: "end", itemId: string} | {do: "interrupt"}
- *   | {do: "tell", text: string}} Effect
+ *   | {do: "duck", ducked: boolean} | {do: "tell", text: string}} Effect
  */
 
 export class Conversation {
@@ -142,6 +142,8 @@ export class Conversation {
   #receiveAnswer(event) {
     if (event.type === "response.created") this.#begin(event.response.id);
     if (event.type === "response.done") return this.#finish(event.response);
+    if (event.type === "response.output_audio.ducked") return [{ do: "duck", ducked: true }];
+    if (event.type === "response.output_audio.resumed") return [{ do: "duck", ducked: false }];
     if (this.#dead.has(event.response_id)) return [];
     switch (event.type) {
       case "response.output_audio.delta":
@@ -156,6 +158,9 @@ export class Conversation {
         return [];
       case "response.output_audio_transcript.done":
         Object.assign(this.turns.at(event.item_id, "assistant"), { text: event.transcript, complete: true });
+        return [];
+      case "response.timing":
+        this.turns.at(event.item_id, "assistant").timing = event.timing;
         return [];
     }
     return [];

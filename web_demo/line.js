@@ -66,6 +66,14 @@ export class Line {
   }
 
   /**
+   * Speak softly, or as before.
+   * @param {boolean} ducked
+   */
+  duck(ducked) {
+    this.#speaker?.duck(ducked);
+  }
+
+  /**
    * Fall silent at once, and tell the server how much was heard.
    * @returns {Promise<Cut[]>}
    */

@@ -10,8 +10,13 @@ const PCM = { type: "audio/pcm", rate: 24000 };
 const SETTINGS = {
   type: "realtime",
   output_modalities: ["audio"],
+  include: ["response.timing"],
   audio: {
-    input: { format: PCM, transcription: { model: "whisper-1" }, turn_detection: { type: "server_vad" } },
+    input: {
+      format: PCM,
+      transcription: { model: "whisper-1" },
+      turn_detection: { type: "server_vad", barge_in: "confirmed" },
+    },
     output: { format: PCM },
   },
 };

@@ -2,7 +2,7 @@
 /** The answer's voice: plays chunks as they come and knows how much of each item has been heard. */
 
 /** @typedef {import("./playback-queue.js").Heard} Heard */
-/** @typedef {{played: number, underruns: number, loudest: number, level: number}} Progress */
+/** @typedef {{played: number, underruns: number, loudest: number, level: number, gain: number}} Progress */
 /**
  * @typedef {object} SpeakerListener
  * @property {(itemId: string, delayMs: number) => void} onStarted the item's first sample leaves for the sound card,
@@ -14,10 +14,14 @@
 const RATE_HZ = 24000; // the wire's rate: the browser converts to the sound card's, gap-free
 const CUSHION_SAMPLES = RATE_HZ * 0.06;
 const FLUSH_PATIENCE_MS = 250;
+// While somebody may be interrupting: -18 dB, within 20 ms so that it does not click.
+const DUCKED_GAIN = 0.125;
+const FADE_S = 0.02;
 
 export class Speaker {
   #context;
   #node;
+  #loudness;
   #listener;
   /** @type {((heard: Heard[]) => void)[]} */
   #flushes = [];
@@ -48,7 +52,8 @@ export class Speaker {
       processorOptions: { cushionSamples: CUSHION_SAMPLES },
     });
     this.#node.port.onmessage = ({ data }) => this.#hear(data);
-    this.#node.connect(context.destination);
+    this.#loudness = new GainNode(context);
+    this.#node.connect(this.#loudness).connect(context.destination);
   }
 
   /**
@@ -66,12 +71,25 @@ export class Speaker {
   }
 
   /**
-   * Fall silent at once.
+   * Speak softly, or as before.
+   * @param {boolean} ducked
+   */
+  duck(ducked) {
+    const { gain } = this.#loudness;
+    const now = this.#context.currentTime;
+    gain.cancelScheduledValues(now);
+    gain.setValueAtTime(gain.value, now);
+    gain.linearRampToValueAtTime(ducked ? DUCKED_GAIN : 1, now + FADE_S);
+  }
+
+  /**
+   * Fall silent at once; what is played next is as loud as ever.
    * @returns {Promise<Heard[]>} of each item that is cut, how much was heard; samples already on their way to the
    *   sound card count as heard, because they will be
    */
   flush() {
     return new Promise((resolve) => {
+      this.duck(false);
       this.#flushes.push(resolve);
       // A suspended audio thread answers nobody; the conversation must go on all the same.
       setTimeout(() => resolve([]), FLUSH_PATIENCE_MS);
@@ -93,7 +111,9 @@ export class Speaker {
   #hear(message) {
     if (message.tell === "started") this.#listener.onStarted(message.itemId, this.#delayMs());
     if (message.tell === "finished") this.#listener.onFinished(message.itemId);
-    if (message.tell === "progress") this.#listener.onProgress(message);
+    if (message.tell === "progress") {
+      this.#listener.onProgress({ ...message, gain: this.#loudness.gain.value });
+    }
     // One answer for each order, in their order; one that nobody waits for any more goes nowhere.
     if (message.tell === "flushed") this.#flushes.shift()?.(message.heard);
   }

@@ -4,6 +4,7 @@
  * so a turn's place comes from the server's item order and never from the time its text arrived.
  */
 
+/** @typedef {Record<string, number | null> & {total_ms: number, speculated: boolean}} Timing as the server tells it */
 /**
  * @typedef {"user" | "assistant" | "other"} Role `other` items (tool calls, …) are not shown but hold a place
  * @typedef {object} Turn
@@ -13,6 +14,7 @@
  * @property {boolean} complete no more text will come
  * @property {boolean} played the voice reached the end
  * @property {number | null} heardLength where a cut-off answer stopped, in characters of its text
+ * @property {Timing | null} timing where the time went until the answer was heard
  * @typedef {Turn & {role: "user" | "assistant"}} ShownTurn
  */
 
@@ -42,7 +44,7 @@ export class Turns {
   at(id, role) {
     const known = this.find(id);
     if (known) return known;
-    const turn = { id, role, text: "", complete: false, played: false, heardLength: null };
+    const turn = { id, role, text: "", complete: false, played: false, heardLength: null, timing: null };
     this.#turns.push(turn);
     return turn;
   }

@@ -14,6 +14,26 @@ export const STATES = {
   lost: { button: "Resume", status: "Not connected", hint: "Press Resume to carry on." },
 };
 
+/** What an answer's time was spent on, in its order, by the server's names. @type {Record<string, string>} */
+export const STAGES = {
+  endpoint_ms: "your silence",
+  transcription_ms: "understanding",
+  queueing_ms: "waiting in line",
+  first_token_ms: "thinking",
+  first_sentence_ms: "first words",
+  first_sound_ms: "voice",
+  send_ms: "sending",
+};
+export const GOT_READY = "got ready while you were silent";
+
+/**
+ * @param {number} ms
+ * @param {boolean} afterSpeech or after the answer was asked for
+ */
+export function answered(ms, afterSpeech) {
+  return afterSpeech ? `Answered ${ms} ms after your last sound` : `Answered in ${ms} ms`;
+}
+
 export const SILENT_MICROPHONE = "Nothing is coming from the microphone. Is it muted?";
 export const NAMES = { user: "You", assistant: "Answer" };
 export const NOT_UNDERSTOOD = "not understood";

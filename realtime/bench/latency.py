@@ -9,19 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice, pairwise
+from math import inf
 
 import msgspec
 import numpy as np
 
+from realtime.bench.chart import Chart, Series
 from realtime.bench.errors import BenchFailed
 from realtime.bench.grid import Grid
 from realtime.bench.questions import Question
-from realtime.caller.ask import SESSION, SLIP_LIMIT_MS, ask
+from realtime.bench.spread import Spread, shown_ms, shown_share, spread, steps
+from realtime.bench.target import Target
+from realtime.caller.ask import ask
 from realtime.caller.clip import make_clip
 from realtime.caller.errors import LineLost, NoAnswer
-from realtime.caller.line import dial
+from realtime.caller.microphone import SLIP_LIMIT_MS
 from realtime.caller.turn import STAGES, Stage
-from realtime.pipeline.clock import Clock
 from realtime.structs import Frozen
 
 
@@ -49,24 +52,18 @@ class Asked(Frozen):
         return "first audio" in self.latencies_ms
 
 
-class Spread(Frozen):
-    """How one stage's times are spread over the turns."""
+class Summary(Frozen):
+    """What a run comes to. A latency means nothing without the share of turns that it was bought with."""
 
     turns: int
-    p50_ms: float
-    p95_ms: float
-    worst_ms: float
+    unanswered: int
+    cut_into: int
+    """Questions that were taken for finished in one of their pauses."""
+    stages: dict[Stage, Spread]
 
 
 async def measure(
-    url: str,
-    questions: Sequence[Question],
-    turns: int,
-    *,
-    key: str | None = None,
-    model: str | None = None,
-    tell: Callable[[Asked], None],
-    clock: Clock | None = None,
+    target: Target, questions: Sequence[Question], turns: int, tell: Callable[[Asked], None]
 ) -> list[Asked]:
     """Ask `turns` questions, one after another, starting again when all were asked; `tell` hears of each.
 
@@ -74,18 +71,17 @@ async def measure(
     """
     results: list[Asked] = []
     for question in islice(cycle(questions), turns):
-        results.append(await _ask(url, question, key, model, clock))
+        results.append(await _ask(target, question))
         tell(results[-1])
     if not any(asked.answered for asked in results):
         raise BenchFailed(f"no question was answered: {results[-1].problem or results[-1].status}")
     return results
 
 
-async def _ask(url: str, question: Question, key: str | None, model: str | None, clock: Clock | None) -> Asked:
-    async with dial(url, key=key, model=model) as line:
-        await line.configure(SESSION)
+async def _ask(target: Target, question: Question) -> Asked:
+    async with target.call_when_free() as line:
         try:
-            conversation = await ask(line, make_clip(question.audio), clock=clock)
+            conversation = await ask(line, make_clip(question.audio), clock=target.clock)
         except (NoAnswer, LineLost) as failure:
             return Asked(question=question.name, text=question.text, problem=str(failure))
     last = conversation.turns[-1]
@@ -104,21 +100,44 @@ async def _ask(url: str, question: Question, key: str | None, model: str | None,
     )
 
 
-def spreads(results: Sequence[Asked]) -> dict[Stage, Spread]:
-    """For each stage that was reached. Percentiles are interpolated between the nearest two turns."""
-    found: dict[Stage, Spread] = {}
+def summary(results: Sequence[Asked]) -> Summary:
+    """Over all turns: one that did not reach a stage which others reached has waited for it for ever."""
+    stages: dict[Stage, Spread] = {}
     for stage in STAGES:
-        times = [asked.latencies_ms[stage] for asked in results if stage in asked.latencies_ms]
-        if times:
-            p50, p95 = map(float, np.percentile(times, (50, 95)))
-            found[stage] = Spread(turns=len(times), p50_ms=p50, p95_ms=p95, worst_ms=max(times))
-    return found
+        times = [asked.latencies_ms.get(stage, inf) for asked in results]
+        if min(times) < inf:
+            stages[stage] = spread(times)
+    return Summary(
+        turns=len(results),
+        unanswered=sum(not asked.answered for asked in results),
+        cut_into=sum(asked.turns > 1 for asked in results),
+        stages=stages,
+    )
+
+
+def chart(results: Sequence[Asked]) -> Chart:
+    """How many turns had come how far by when."""
+    series = [
+        Series(name=stage, points=[*steps([asked.latencies_ms.get(stage, inf) for asked in results])], style="steps")
+        for stage in STAGES[:-1]
+    ]
+    return Chart(
+        title="Answers to spoken questions",
+        x="ms after the last voiced sample",
+        y="% of turns",
+        series=series,
+        shares=True,
+    )
 
 
 def turn_grid(results: Sequence[Asked]) -> Grid:
     """A row for each turn."""
     rows = [
-        [asked.question, *(_ms(asked.latencies_ms.get(stage)) for stage in STAGES), f"{asked.answer_ms / 1000:.1f}"]
+        [
+            asked.question,
+            *(shown_ms(asked.latencies_ms.get(stage)) for stage in STAGES),
+            f"{asked.answer_ms / 1000:.1f}",
+        ]
         for asked in results
     ]
     return Grid("Each turn, ms after the last voiced sample", ("question", *STAGES, "answer, s"), rows)
@@ -126,12 +145,15 @@ def turn_grid(results: Sequence[Asked]) -> Grid:
 
 def summary_grid(results: Sequence[Asked]) -> Grid:
     """A row for each stage, with what it adds to the one before."""
-    spread = spreads(results)
+    found = summary(results)
     rows = [
-        [stage, _ms(each.p50_ms), _ms(each.p95_ms), _ms(each.worst_ms), _ms(_step(results, stage))]
-        for stage, each in spread.items()
+        [stage, *map(shown_ms, (each.p50_ms, each.p95_ms, each.worst_ms, _step(results, stage)))]
+        for stage, each in found.stages.items()
     ]
-    title = f"After the last voiced sample, ms, {len(results)} turns"
+    title = (
+        f"After the last voiced sample, ms, {found.turns} turns; "
+        f"questions cut into: {shown_share(found.cut_into, found.turns)}"
+    )
     return Grid(title, ("stage", "p50", "p95", "worst", "of it this stage, p50"), rows)
 
 
@@ -168,7 +190,3 @@ def _step(results: Sequence[Asked], stage: Stage) -> float | None:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
-
-
-def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f}"

@@ -14,7 +14,7 @@ from realtime.bench.grid import Grid
 from realtime.bench.own_server import OwnServer
 from realtime.bench.process import cpu_ms_per_s
 from realtime.bench.room import NOISE_DBFS, Phase, Room
-from realtime.caller.ask import SLIP_LIMIT_MS
+from realtime.caller.microphone import SLIP_LIMIT_MS
 from realtime.structs import Frozen
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from realtime.bench.machine import load_average
 from realtime.bench.own_server import OwnServer
 from realtime.bench.process import ProcessMeter, Reading, cpu_ms_per_s
-from realtime.caller.ask import PIECE_MS, PIECE_SAMPLES, SESSION
+from realtime.caller.ask import SESSION
 from realtime.caller.clip import RATE_HZ
 from realtime.caller.events import append
 from realtime.caller.line import Line, dial
+from realtime.caller.microphone import PIECE_MS, PIECE_SAMPLES
 from realtime.caller.pulse import Pulse
 from realtime.codecs import find_codec
 from realtime.pipeline.clock import LoopClock

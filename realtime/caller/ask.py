@@ -1,37 +1,25 @@
 """Say one clip to a server, in real time, and take down everything that follows.
 
-Two tasks share a line: one speaks, as a microphone would, the clip first and then silence for as long as somebody
-listens; the other hears the server's events. The call goes on until the server has answered the clip's last turn and
-the answer has been played.
+The clip is said as into a microphone, which then stays open for as long as somebody listens. The call goes on until
+the server has answered the clip's last turn and the answer has been played.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from realtime.audio import ms_to_samples, samples_to_ms
+from realtime.audio import samples_to_ms
+from realtime.caller.call import call
 from realtime.caller.clip import RATE_HZ, Clip
-from realtime.caller.errors import NoAnswer, Refused
-from realtime.caller.events import Event, append
+from realtime.caller.errors import NoAnswer
+from realtime.caller.events import Event
 from realtime.caller.line import Line
+from realtime.caller.microphone import PIECE_SAMPLES, Microphone, Said
 from realtime.caller.notebook import Notebook
-from realtime.caller.pulse import Pulse
 from realtime.caller.turn import Turn
-from realtime.codecs import find_codec
 from realtime.pipeline.clock import Clock, LoopClock
-
-PIECE_MS = 20
-"""Sound in one append: what a telephone and most microphones send at a time."""
-
-SLIP_LIMIT_MS = 20
-"""A caller that is later than this with an append is no real-time source, and what it measured is doubtful."""
-
-PIECE_SAMPLES = ms_to_samples(PIECE_MS, RATE_HZ)
 
 SESSION: dict[str, Any] = {
     "type": "realtime",
@@ -85,59 +73,22 @@ async def ask(
     """
     clock = clock or LoopClock()
     notebook = Notebook()
-    mouth = _Mouth(line, clip, Pulse(PIECE_MS / 1000, clock))
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            hearing = tasks.create_task(_hear(line, notebook, watch, clock))
-            await mouth.speak(notebook, patience)
-            hearing.cancel()
-    except ExceptionGroup as problems:
-        raise problems.exceptions[0] from None
-    turns = notebook.record(clip, mouth.clip_start, mouth.sent_at_s, PIECE_SAMPLES)
-    return Conversation(turns, mouth.pulse.worst_slip_s * 1000)
+    microphone = Microphone(line, clock)
 
-
-async def _hear(line: Line, notebook: Notebook, watch: Watch | None, clock: Clock) -> None:
-    while True:
-        event = await line.hear()
-        notebook.note(event, clock.now_s())
+    def note(event: Event, at_s: float) -> None:
+        notebook.note(event, at_s)
         if watch:
             watch(event)
-        if event.type == "error":
-            raise Refused(f"the server complains: {event.error.message if event.error else ''}")
 
+    async def speak() -> Said:
+        said = await microphone.say(clip.pcm)
 
-class _Mouth:
-    """Speaks one clip, and keeps the microphone open."""
+        def over(now_s: float) -> bool:
+            waited = line.sent_samples - said.start - clip.voice_end
+            return patience.is_over(notebook, samples_to_ms(waited, RATE_HZ), now_s)
 
-    def __init__(self, line: Line, clip: Clip, pulse: Pulse) -> None:
-        self._line = line
-        self._clip = clip
-        self.pulse = pulse
-        self.clip_start = line.sent_samples
-        self.sent_at_s: list[float] = []
-        """When each piece of the clip was sent."""
+        await microphone.stay_quiet(over)
+        return said
 
-    async def speak(self, notebook: Notebook, patience: Patience) -> None:
-        """Send the clip and then silence, a piece each beat, until the server has answered."""
-        for piece in _pieces(self._clip):
-            self.sent_at_s.append(await self._say(piece))
-        silence = append(bytes(2 * PIECE_SAMPLES))
-        over = False
-        while not over:
-            now_s = await self._say(silence)
-            waited = self._line.sent_samples - self.clip_start - self._clip.voice_end
-            over = patience.is_over(notebook, samples_to_ms(waited, RATE_HZ), now_s)
-
-    async def _say(self, piece: str) -> float:
-        now_s = await self.pulse.beat()
-        self._line.sent_samples += PIECE_SAMPLES
-        await self._line.send(piece)
-        return now_s
-
-
-def _pieces(clip: Clip) -> list[str]:
-    rest = -len(clip.pcm) % PIECE_SAMPLES
-    sound = find_codec("audio/pcm").encode(np.concatenate((clip.pcm, np.zeros(rest, np.float32))))
-    size = 2 * PIECE_SAMPLES
-    return [append(sound[start : start + size]) for start in range(0, len(sound), size)]
+    said = await call(line, speak, note, clock)
+    return Conversation(notebook.record(clip, said.start, said.sent_at_s, PIECE_SAMPLES), microphone.slip_ms)

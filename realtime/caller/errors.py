@@ -4,6 +4,7 @@
     ├── NotSound         what should be said is no sound file, or nobody speaks in it
     ├── Unreachable      nothing that speaks the protocol answers at the address
     ├── Refused          the server answers, and does not take the call or what was asked of it
+    │   └── Busy         it has no room for another call now, and says so
     ├── NotAnEvent       the server sends what the protocol does not know
     ├── LineLost         the connection broke in the middle of the call
     └── NoAnswer         the server stayed silent
@@ -32,6 +33,10 @@ class Unreachable(CallFailed):
 
 class Refused(CallFailed):
     """The server answers, and does not take the call or what was asked of it."""
+
+
+class Busy(Refused):
+    """The server has no room for another call now, and says so: HTTP status 503."""
 
 
 class NotAnEvent(CallFailed):

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from realtime.caller.address import is_here, realtime_url
-from realtime.caller.errors import LineLost, NotAnEvent, Refused, Unreachable
+from realtime.caller.errors import Busy, LineLost, NotAnEvent, Refused, Unreachable
 from realtime.caller.events import Event, read_event, write_event
 
 DIAL_TIMEOUT_S = 10
@@ -62,7 +62,7 @@ class Line:
 async def dial(url: str, *, key: str | None = None, model: str | None = None) -> AsyncIterator[Line]:
     """A line to the server at `url`, hung up at the end of the context. Cancelling hangs up.
 
-    Raises `Unreachable` or `Refused`.
+    Raises `Unreachable`, `Refused`, or `Busy` when the server is full.
     """
     address = realtime_url(url, model)
     try:
@@ -108,7 +108,8 @@ def _refused(refusal: InvalidStatus, address: str) -> Refused | Unreachable:
             return Unreachable(f"no Realtime server answers at {address}: HTTP status {status}")
         message = ""
     hint = " (give a key with --key)" if status in (401, 403) else ""
-    return Refused(f"the server refused the call, HTTP status {status}{hint}{': ' if message else ''}{message}")
+    kind = Busy if status == 503 else Refused
+    return kind(f"the server refused the call, HTTP status {status}{hint}{': ' if message else ''}{message}")
 
 
 def _lost(closed: ConnectionClosed) -> LineLost:

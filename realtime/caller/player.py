@@ -65,6 +65,20 @@ class Player:
             pcm[placed.start : placed.start + len(placed.pcm)] = placed.pcm
         return Audio(pcm, self.rate_hz)
 
+    def heard(self, from_s: float, samples: int) -> Pcm:
+        """What came out of it from that moment on, for so many samples; silence where nothing did."""
+        pcm = np.zeros(samples, np.float32)
+        if self._began_s is None:
+            return pcm
+        start = self._at(from_s)
+        for placed in reversed(self._placed):
+            skipped = start - placed.start
+            if skipped >= len(placed.pcm):
+                break
+            piece = placed.pcm[max(skipped, 0) : max(skipped + samples, 0)]
+            pcm[max(-skipped, 0) : max(-skipped, 0) + len(piece)] = piece
+        return pcm
+
     @property
     def _end(self) -> int:
         return self._placed[-1].start + len(self._placed[-1].pcm) if self._placed else 0

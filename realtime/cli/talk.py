@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime.audio import Audio
-from realtime.caller.ask import SESSION, SLIP_LIMIT_MS, Conversation, ask
+from realtime.caller.ask import SESSION, Conversation, ask
 from realtime.caller.clip import Clip, read_clip
 from realtime.caller.errors import CallFailed
 from realtime.caller.events import Event
 from realtime.caller.line import dial
+from realtime.caller.microphone import SLIP_LIMIT_MS
 from realtime.caller.turn import STAGES, Turn
 from realtime.cli.context import plain_errors
 from realtime.codecs.containers import write_wav

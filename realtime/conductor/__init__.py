@@ -6,6 +6,7 @@ errands        the tasks of a conversation, which report to that loop and touch 
 ear            the user's sound: turns, words, recordings
 pauses         whether the user's turn is over, where its sound tells
 transcriptions the user's speech into words
+barge_in       whether speech over an answer is meant to stop it
 replies        answers, written or spoken
 reading_ahead  what answers will begin with, read before they are asked for
 tool_calls     the tools of MCP servers
@@ -13,6 +14,9 @@ recordings     the user's sound, for a client that wants it back
 allowance      how much a session may use in a minute
 silence        nobody speaks
 playback       until when the client has something to hear
+reference      what it plays while its microphone hears
+waterfall      where the time of an answer goes
+meter          what is counted, whoever counts
 offer          what the engines and the operator allow a session to ask for
 """
 

@@ -21,13 +21,16 @@ import structlog
 
 from realtime.conductor.ear import Ear
 from realtime.conductor.errands import Errands, Told
+from realtime.conductor.meter import Meter, NoMeter
 from realtime.conductor.offer import make_offer
 from realtime.conductor.performer import Performer, Send
 from realtime.conductor.playback import Playback
 from realtime.conductor.replies import Replies
 from realtime.conductor.silence import Silence
 from realtime.conductor.tool_calls import ToolCalls
+from realtime.conductor.waterfall import Stopwatch
 from realtime.engines.ensemble import Engines
+from realtime.engines.queueing import Queueing
 from realtime.ids import NewId, random_id
 from realtime.pipeline.clock import Clock, LoopClock
 from realtime.protocol import reports
@@ -79,6 +82,7 @@ class Conductor:
         self._settings = settings
         self._remote_tools = remote_tools
         self._clock = clock or LoopClock()
+        self._queueing = Queueing(self._clock.now_s)
         expires_at = None if settings.max_session_s is None else round(time.time() + settings.max_session_s)
         offer = make_offer(engines, settings, mcp=remote_tools is not None, expires_at=expires_at)
         self._session = Session(config, offer, new_id)
@@ -89,18 +93,23 @@ class Conductor:
         """The session's id on the wire."""
         return self._session.id
 
-    async def converse(self, incoming: AsyncIterable[Incoming], send: Send) -> Ending:
+    async def converse(self, incoming: AsyncIterable[Incoming], send: Send, meter: Meter | None = None) -> Ending:
         """Hold the conversation until the client leaves, the session expires or, once draining, nothing is answered.
 
-        Cancelling ends it: replies and transcriptions stop, and it returns when every task it had started is gone.
+        `meter` counts what is done. Cancelling ends it: replies and transcriptions stop, and it returns when every
+        task it had started is gone.
         """
+        with self._queueing.watched():
+            return await self._converse(incoming, send, meter or NoMeter())
+
+    async def _converse(self, incoming: AsyncIterable[Incoming], send: Send, meter: Meter) -> Ending:
         async with asyncio.TaskGroup() as tasks:
             errands = Errands(tasks, self._inbox.put)
             errands.start(self._read(incoming))
             if self._settings.max_session_s is not None:
                 errands.start(self._expire(self._settings.max_session_s))
             try:
-                return await self._hold(self._performer(errands, send))
+                return await self._hold(self._performer(errands, send, meter))
             except ClientGone:
                 return "hung up"
             finally:
@@ -115,18 +124,21 @@ class Conductor:
         """Begin nothing new, and end once what is running is over. Cancelled early, it may not have been heard."""
         await self._inbox.put(reports.Draining())
 
-    def _performer(self, errands: Errands, send: Send) -> Performer:
+    def _performer(self, errands: Errands, send: Send, meter: Meter) -> Performer:
         """Everybody who has something to do in the conversation."""
         engines, settings, clock = self._engines, self._settings, self._clock
         playback = Playback(clock)
+        stopwatch = Stopwatch(clock, meter, self._queueing)
         return Performer(
             session=self._session,
             send=send,
+            stopwatch=stopwatch,
             errands=errands,
-            ear=Ear(engines, settings, errands, clock),
-            replies=Replies(engines, settings, errands, playback, clock),
+            ear=Ear(engines, settings, errands, playback, clock),
+            replies=Replies(engines, settings, errands, playback, stopwatch, clock),
             silence=Silence(errands, playback, clock),
             tool_calls=ToolCalls(errands, self._remote_tools) if self._remote_tools else None,
+            may_speculate=lambda: settings.speculation and not engines.busy,
         )
 
     async def _hold(self, performer: Performer) -> Ending:

@@ -11,7 +11,8 @@ from weakref import WeakSet
 import structlog
 
 from realtime.errors import EngineFailed, RealtimeError
-from realtime.pipeline.endpoint import Verdict
+from realtime.pipeline.barge_in import Overheard
+from realtime.pipeline.endpoint import Verdict, Wording
 from realtime.protocol.reports import Report
 
 log = structlog.get_logger(__name__)
@@ -19,9 +20,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A report for the session, or a verdict for the microphone, and the task it comes from."""
+    """A report for the session, or about a pause or a sound of the user's, and the task it comes from."""
 
-    report: Report | Verdict
+    report: Report | Verdict | Wording | Overheard
     by: asyncio.Task[Any]
 
 
@@ -57,7 +58,7 @@ class Errands:
         """Whether it comes from a task that was told to stop."""
         return told.by in self._stopped
 
-    async def report(self, report: Report | Verdict) -> None:
+    async def report(self, report: Report | Verdict | Wording | Overheard) -> None:
         """Tell the loop; to be called by an errand. Waits while the inbox is full."""
         # Who was told to stop is waited for by whoever takes from the inbox, and must not wait for room in it; nor is
         # there anything left to tell. A failure on the way out, or a TaskGroup in which something failed just then

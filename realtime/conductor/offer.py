@@ -16,6 +16,7 @@ def make_offer(engines: Engines, settings: ConversationSettings, *, mcp: bool, e
         abilities=engines.chat.abilities,
         mcp=mcp,
         semantic_turns=engines.turn_detector is not None,
+        echo_cancellation=engines.enhancer.cancels_echo,
         prompts={
             name: StoredPrompt(instructions=prompt.instructions, version=prompt.version)
             for name, prompt in settings.prompts.items()

@@ -13,7 +13,9 @@ from realtime.conductor.errands import Errands, Told
 from realtime.conductor.replies import Replies
 from realtime.conductor.silence import Silence
 from realtime.conductor.tool_calls import ToolCalls
-from realtime.pipeline.endpoint import Verdict
+from realtime.conductor.waterfall import Stopwatch
+from realtime.pipeline.barge_in import Overheard
+from realtime.pipeline.endpoint import Hushed, Resumed, Verdict, Wording
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
 from realtime.protocol.response import Output
@@ -29,44 +31,64 @@ class Performer:
 
     session: Session
     send: Send
+    stopwatch: Stopwatch
     errands: Errands
     ear: Ear
     replies: Replies
     silence: Silence
     tool_calls: ToolCalls | None
+    may_speculate: Callable[[], bool]
+    """Whether there is room now for work that may be for nothing."""
 
     async def take_in(self, told: Told) -> None:
         """An errand has reported."""
         if self.errands.is_stale(told):
             return
-        report = self.ear.decide(told.report) if isinstance(told.report, Verdict) else told.report
-        if isinstance(report, reports.HeardAll | reports.NotHeard):
-            self.ear.is_over(report)
-        if report:
-            await self.tell(report)
+        match told.report:
+            case Verdict():
+                await self._end_turn(self.ear.decide(told.report))
+            case Wording():
+                await self._foresee(told.report)
+            case Overheard():
+                await self.ear.learn(told.report, self._notice)
+            case report:
+                if isinstance(report, reports.HeardAll | reports.NotHeard):
+                    self.ear.is_over(report)
+                await self.tell(report)
 
     async def tell(self, report: reports.Report) -> None:
         """Tell the session, and do what it answers."""
-        await self.perform(self.session.receive(report))
+        outputs = self.session.receive(report)
+        if isinstance(report, reports.SpeechEnded):
+            for output in outputs:
+                if isinstance(output, said.ResponseCreated):
+                    self.stopwatch.created(output.response.id, self.ear.silence_ms(report))
+        await self.perform(outputs)
 
     async def perform(self, outputs: list[Output]) -> None:
         """Send and do all of it."""
         for output in outputs:
             match output:
                 case ServerEvent():
-                    await self.send(output)
+                    await self._send(output)
                 case effects.Listen():
-                    await self.ear.hear(output.audio, self.tell)
+                    await self.ear.hear(output.audio, self._notice)
                 case effects.TuneInput():
-                    self.ear.tune(output.settings)
+                    await self.ear.tune(output.settings)
                 case effects.ShowItem():
                     await self.send(said.ItemRetrieved(item=await self.ear.recall(output.item)))
                 case effects.StartReply():
-                    await self.tell(self.replies.start(output))
+                    self.stopwatch.known(output.response_id)
+                    await self.tell(await self.replies.start(output))
                 case effects.ReadAhead():
                     await self.replies.read_ahead(output.reply)
                 case effects.StopReply():
                     await self.replies.stop(output.response_id)
+                case effects.HoldVoice():
+                    self.replies.hold()
+                case effects.ReleaseVoice():
+                    self.replies.release()
+                    await self.ear.stop_doubting(self._notice)
                 case effects.ListTools():
                     assert self.tool_calls
                     self.tool_calls.list(output)
@@ -79,5 +101,42 @@ class Performer:
                     await self.silence.ignore()
                 case effects.Trace():
                     structlog.contextvars.bind_contextvars(workflow=output.workflow_name, group=output.group_id)
+                case effects.DropInput():
+                    await self.replies.drop_prepared()
+                    await self.ear.tend(output, self.session.config)
                 case _:
                     await self.ear.tend(output, self.session.config)
+
+    async def _send(self, event: ServerEvent) -> None:
+        """Send it, and note when, where somebody waits for it."""
+        if isinstance(event, said.ResponseCreated):
+            self.stopwatch.created(event.response.id)
+        await self.send(event)
+        match event:
+            case said.AudioDelta() | said.TextDelta():
+                if waterfall := self.stopwatch.sent(event.response_id):
+                    await self.tell(reports.Timed(response_id=event.response_id, waterfall=waterfall))
+            case said.ResponseDone():
+                self.stopwatch.over(event.response)
+
+    async def _notice(self, heard: reports.SpeechReport | Hushed | Resumed) -> None:
+        """Something is to be heard in the user's sound."""
+        match heard:
+            case Hushed():
+                if self.may_speculate():
+                    await self.ear.hear_ahead(heard, self.session.config)
+            case Resumed():
+                await self.ear.goes_on()
+                await self.replies.drop_prepared()
+            case report:
+                await self.tell(report)
+
+    async def _foresee(self, wording: Wording) -> None:
+        """The words are known of a turn that may be over: it is, or its reply may be begun."""
+        await self._end_turn(self.ear.decide(wording))
+        if self.ear.may_be_over(wording.hush) and (reply := self.session.foresee(wording.text)):
+            await self.replies.prepare(reply)
+
+    async def _end_turn(self, ended: reports.SpeechEnded | None) -> None:
+        if ended:
+            await self.tell(ended)

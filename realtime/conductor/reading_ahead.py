@@ -29,7 +29,8 @@ class ReadingAhead:
     async def start(self, reply: StartReply) -> None:
         """Read what `reply` begins with. What was being read instead is let go."""
         prompt = prompt_for(reply)
-        known = reply.instructions == DEFAULT_INSTRUCTIONS and not reply.tools  # engines read that as they open
+        # Engines read that as they open.
+        known = reply.instructions == DEFAULT_INSTRUCTIONS and not reply.tools and not reply.items
         if known or "reading_ahead" not in self._chat.abilities:
             return
         await self._errands.stop(self._reading)

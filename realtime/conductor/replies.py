@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Literal
 
 import structlog
 
+from realtime.audio import Audio
 from realtime.codecs import find_codec
 from realtime.conductor.allowance import Allowance
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
 from realtime.conductor.reading_ahead import ReadingAhead
-from realtime.engines.base import CallWhole, Finish, Read, Speaking, ToolCallPart
+from realtime.conductor.speculation import Order, Prepared, Speculation
+from realtime.conductor.telling import Telling
+from realtime.conductor.waterfall import Stopwatch
+from realtime.engines.base import Finish, Speaking, Urgency
 from realtime.engines.ensemble import Engines
-from realtime.errors import EngineFailed
 from realtime.pipeline.clock import Clock
-from realtime.pipeline.reply import Answer, Voice, say, write
+from realtime.pipeline.reply import Reply, Voice
 from realtime.pipeline.speak import Piece
-from realtime.prompt import prompt_for
 from realtime.protocol import effects, reports
 from realtime.protocol.config import CustomVoice, format_name
 from realtime.protocol.server_events import RateLimit
@@ -30,31 +35,52 @@ class Replies:
     """Starts replies, and stops those that nobody listens to any more."""
 
     def __init__(
-        self, engines: Engines, settings: ConversationSettings, errands: Errands, playback: Playback, clock: Clock
+        self,
+        engines: Engines,
+        settings: ConversationSettings,
+        errands: Errands,
+        playback: Playback,
+        stopwatch: Stopwatch,
+        clock: Clock,
     ) -> None:
         self._engines = engines
         self._lead_ms = settings.lead_ms
         self._errands = errands
         self._playback = playback
+        self._stopwatch = stopwatch
         self._clock = clock
         self._requests = Allowance(settings.requests_per_minute, clock)
         self._tokens = Allowance(settings.tokens_per_minute, clock)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._aloud: set[str] = set()
         self._reading = ReadingAhead(engines.chat, errands)
+        self._speculation = Speculation(errands, stopwatch.meter, clock)
 
-    def start(self, start: effects.StartReply) -> reports.Allowance:
+    async def start(self, start: effects.StartReply) -> reports.Allowance:
         """Make a reply, if the session's rate limits allow it; what is left of them then."""
         response_id = start.response_id
-        allowed = self._requests.left >= 1 and self._tokens.left > 0
-        if allowed:
-            self._requests.use(1)
         if start.modality == "audio":
             self._aloud.add(response_id)
-        task = self._errands.start(self._reply(start) if allowed else self._refuse(response_id))
-        self._running[response_id] = task
+        if self._has_room:
+            self._requests.use(1)
+            order = Order.of(start)
+            work = self._let_out(start, order, await self._speculation.take(order))
+        else:
+            await self._speculation.drop()
+            work = self._refuse(response_id)
+        task = self._running[response_id] = self._errands.start(work)
         task.add_done_callback(lambda _: self._forget(response_id))
         return reports.Allowance(response_id=response_id, limits=self._limits())
+
+    async def prepare(self, start: effects.StartReply) -> None:
+        """Begin a reply, unheard, that will perhaps be started. Another that was begun so is dropped."""
+        if self._has_room:
+            await self._speculation.drop()
+            self._speculation.begin(self._begin(Order.of(start), Urgency.SPECULATIVE))
+
+    async def drop_prepared(self) -> None:
+        """It will not be started."""
+        await self._speculation.drop()
 
     async def read_ahead(self, start: effects.StartReply) -> None:
         """Have the model read what replies will begin with."""
@@ -67,127 +93,95 @@ class Replies:
         if aloud:
             self._playback.stop()  # whoever stops an answer stops playing it
 
+    def hold(self) -> None:
+        """Send nothing more that is to be heard; replies are made all the same."""
+        self._playback.gate.close()
+
+    def release(self) -> None:
+        """Go on where it was held."""
+        self._playback.gate.open()
+
     def _forget(self, response_id: str) -> None:
         del self._running[response_id]
         self._aloud.discard(response_id)
 
+    @property
+    def _has_room(self) -> bool:
+        return self._requests.left >= 1 and self._tokens.left > 0
+
     def _limits(self) -> tuple[RateLimit, ...]:
-        requests, tokens = self._requests, self._tokens
-        return (
-            RateLimit(
-                name="requests",
-                limit=requests.per_minute,
-                remaining=max(0, int(requests.left)),
-                reset_seconds=round(requests.full_in_s, 3),
-            ),
-            RateLimit(
-                name="tokens",
-                limit=tokens.per_minute,
-                remaining=max(0, int(tokens.left)),
-                reset_seconds=round(tokens.full_in_s, 3),
-            ),
-        )
+        return (_rate_limit("requests", self._requests), _rate_limit("tokens", self._tokens))
 
     async def _refuse(self, response_id: str) -> None:
         message = "The session's rate limit is reached; rate_limits.updated says when there is room again."
         failed = reports.Failed(response_id=response_id, code="rate_limit_exceeded", message=message)
         await self._errands.report(failed)
 
-    async def _reply(self, start: effects.StartReply) -> None:
-        response_id = start.response_id
+    def _begin(self, order: Order, urgency: Urgency) -> Prepared:
+        """Have a reply made."""
+        voice = None if order.modality == "text" else self._voice(order)
+        reply = Reply(self._engines.chat, replace(order.prompt, urgency=urgency), voice, self._clock)
+        return Prepared(order, reply, self._errands.start(self._make(order, reply)), self._clock.now_s())
+
+    async def _make(self, order: Order, reply: Reply) -> None:
+        await self._reading.make_way(order.prompt)
+        await reply.make()
+
+    async def _let_out(self, start: effects.StartReply, order: Order, prepared: Prepared | None) -> None:
         began_s = self._clock.now_s()
-        prompt = prompt_for(start)
-        await self._reading.make_way(prompt)
+        prepared = prepared or self._begin(order, Urgency.FINAL)
+        response_id, reply = start.response_id, prepared.reply
+        self._stopwatch.made(response_id, reply.moments)
         telling = Telling(response_id, self._errands, self._clock)
-        answer = Answer(self._engines.chat, prompt, telling)
-        making = self._write(start, answer) if start.modality == "text" else self._say(start, answer)
         try:
-            finish = await making
+            finish = await reply.let_out(telling, self._player(start, reply))
         except Exception as failure:
             code, message = account_for(failure, "reply")
             await self._errands.report(reports.Failed(response_id=response_id, code=code, message=message))
             return
         finally:
-            self._tokens.use(answer.tokens_used)
+            if not prepared.making.done():  # what it has told of a reply that is whole is not stale
+                await self._errands.stop(prepared.making)
+            self._tokens.use(reply.answer.tokens_used)
         took_ms = round((self._clock.now_s() - began_s) * 1000)
         log.info("reply ended", response=response_id, took_ms=took_ms, tokens=finish.completion_tokens)
         await self._errands.report(_answered(response_id, finish))
 
-    async def _write(self, start: effects.StartReply, answer: Answer) -> Finish:
-        async def show(text: str) -> None:
-            wrote = reports.Wrote(response_id=start.response_id, text=text, tokens=answer.tokens_written)
+    def _player(self, start: effects.StartReply, reply: Reply) -> Callable[[Piece], Awaitable[None]]:
+        """Who shows a piece of a reply, or has it played."""
+        response_id, answer, codec = start.response_id, reply.answer, find_codec(format_name(start.output_format))
+
+        async def show(piece: Piece) -> None:
+            wrote = reports.Wrote(response_id=response_id, text=piece.text, tokens=answer.tokens_written)
             await self._errands.report(wrote)
-
-        return await write(answer, show)
-
-    async def _say(self, start: effects.StartReply, answer: Answer) -> Finish:
-        codec = find_codec(format_name(start.output_format))
-        synthesizer = self._engines.synthesizer
-        name = start.voice.id if isinstance(start.voice, CustomVoice) else start.voice
-        voice = Voice(
-            synthesizer=synthesizer,
-            speaking=Speaking(voice=name if name in synthesizer.voices else None, speed=start.speed),
-            rate_hz=codec.rate_hz,
-            lead_ms=self._lead_ms,
-            clock=self._clock,
-        )
 
         async def play(piece: Piece) -> None:
             audio = codec.encode(piece.pcm)
-            spoke = reports.Spoke(
-                response_id=start.response_id, text=piece.text, audio=audio, tokens=answer.tokens_written
-            )
+            spoke = reports.Spoke(response_id=response_id, text=piece.text, audio=audio, tokens=answer.tokens_written)
             await self._errands.report(spoke)
-            self._playback.add(len(piece.pcm) / codec.rate_hz)
+            self._playback.add(Audio(piece.pcm, codec.rate_hz), piece.text)
 
-        return await say(answer, voice, play)
+        return show if start.modality == "text" else play
 
-
-class Telling:
-    """Reports what in an answer is not to be said: that it began, what it cost, and its calls."""
-
-    def __init__(self, response_id: str, errands: Errands, clock: Clock) -> None:
-        self._response_id = response_id
-        self._errands = errands
-        self._clock = clock
-        self._began_s = clock.now_s()
-        self._calls: dict[int, str] = {}
-        """By index, the ids of the calls that are being written."""
-
-    async def began(self) -> None:
-        """There will be words."""
-        took_ms = round((self._clock.now_s() - self._began_s) * 1000)
-        log.info("reply began", response=self._response_id, took_ms=took_ms)
-        await self._errands.report(reports.Began(response_id=self._response_id))
-
-    async def read(self, prompt: Read) -> None:
-        """What the prompt cost."""
-        read = reports.PromptRead(
-            response_id=self._response_id, prompt_tokens=prompt.prompt_tokens, cached_tokens=prompt.cached_tokens
+    def _voice(self, order: Order) -> Voice:
+        synthesizer = self._engines.synthesizer
+        name = order.voice.id if isinstance(order.voice, CustomVoice) else order.voice
+        return Voice(
+            synthesizer=synthesizer,
+            speaking=Speaking(voice=name if name in synthesizer.voices else None, speed=order.speed),
+            rate_hz=find_codec(format_name(order.output_format)).rate_hz,
+            lead_ms=self._lead_ms,
+            gate=self._playback.gate,
         )
-        await self._errands.report(read)
 
-    async def call(self, part: ToolCallPart) -> None:
-        """More of a call; the first of an index begins one."""
-        if part.index not in self._calls and part.call_id and part.name:
-            self._calls[part.index] = part.call_id
-            began = reports.CallBegan(response_id=self._response_id, call_id=part.call_id, name=part.name)
-            await self._errands.report(began)
-        call_id = self._call_id(part)
-        if part.arguments:
-            wrote = reports.CallWrote(response_id=self._response_id, call_id=call_id, text=part.arguments)
-            await self._errands.report(wrote)
 
-    async def call_is_whole(self, whole: CallWhole) -> None:
-        """A call can be made."""
-        call_id = self._call_id(whole)
-        del self._calls[whole.index]
-        await self._errands.report(reports.CallEnded(response_id=self._response_id, call_id=call_id))
-
-    def _call_id(self, part: ToolCallPart | CallWhole) -> str:
-        if part.index not in self._calls:
-            raise EngineFailed("the language model wrote of a call that it had not begun, or had ended")
-        return self._calls[part.index]
+def _rate_limit(name: Literal["requests", "tokens"], allowance: Allowance) -> RateLimit:
+    return RateLimit(
+        name=name,
+        limit=allowance.per_minute,
+        remaining=max(0, int(allowance.left)),
+        reset_seconds=round(allowance.full_in_s, 3),
+    )
 
 
 def _answered(response_id: str, finish: Finish) -> reports.Answered:

@@ -11,9 +11,11 @@ import structlog
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.codecs.resample import resample
 from realtime.conductor.errands import Errands, account_for
+from realtime.conductor.hearing_ahead import HearingAhead, text_of
 from realtime.engines.base import Listening, Segment, Transcriber
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.draft import DELAYS, Draft
+from realtime.pipeline.endpoint import Hushed
 from realtime.protocol import reports
 from realtime.protocol.config import LOGPROBS, SessionConfig
 
@@ -28,13 +30,18 @@ class Transcriptions:
         self._errands = errands
         self._clock = clock
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._ahead = HearingAhead(self._segments, errands)
         self._draft: Draft | None = None
         """The turn in progress, where its words are told while it is spoken."""
         self._followed_id = ""
         self._following: asyncio.Task[None] | None = None
 
-    async def start(self, item_id: str, sound: Audio, config: SessionConfig) -> None:
-        """Put the sound of an item into words; of one that was followed, the rest of it."""
+    async def start(self, item_id: str, sound: Audio, config: SessionConfig, said: Audio | None = None) -> None:
+        """Put the sound of an item into words; of one that was followed, the rest of it.
+
+        `said` is all in it that can hold words, where that is known: what follows was silence. Whether it was heard
+        ahead or not, it is the same sound that is put into words.
+        """
         if self._draft and self._followed_id == item_id:
             draft, self._draft = self._draft, None
             following = self._following
@@ -43,9 +50,12 @@ class Transcriptions:
                 return
             await self._errands.stop(following)  # it has failed before its time: what it reported of that is stale
         listening = hints(config)
-        self._running[item_id] = self._errands.start(
-            self._tell(item_id, self._segments(sound, listening), lambda: sound.duration_ms / 1000)
-        )
+        if said:
+            words = await self._ahead.take(said, listening)
+        else:
+            await self._ahead.drop()
+            words = self._segments(sound, listening)
+        self._running[item_id] = self._errands.start(self._tell(item_id, words, lambda: sound.duration_ms / 1000))
 
     async def stop(self, item_id: str) -> None:
         """Nobody wants the words of an item any more."""
@@ -54,6 +64,16 @@ class Transcriptions:
     def is_over(self, item_id: str) -> None:
         """The last report of an item has come."""
         self._running.pop(item_id, None)
+
+    # --- while the turn may be over ------------------------------------------------------------------------------
+
+    async def hear_ahead(self, hush: Hushed, sound: Audio, config: SessionConfig) -> None:
+        """Put into words what may be all of the turn; they are reported as a `Wording`."""
+        await self._ahead.start(hush, sound, hints(config))
+
+    async def forget_ahead(self) -> None:
+        """It was not all."""
+        await self._ahead.drop()
 
     # --- while the user still speaks -----------------------------------------------------------------------------
 
@@ -79,7 +99,8 @@ class Transcriptions:
             self._draft.hear(pcm)
 
     async def drop(self) -> None:
-        """The turn that is followed will not become an item."""
+        """The turn in progress will not become an item."""
+        await self._ahead.drop()
         if self._draft:
             self._draft = None
             await self.stop(self._followed_id)
@@ -136,6 +157,5 @@ def hints(config: SessionConfig) -> Listening:
 
 
 def _heard(item_id: str, segment: Segment, first: bool) -> reports.Heard:
-    text = segment.text.strip() if first else segment.text.rstrip()
     words = tuple(reports.HeardWord(word.text, word.log_probability) for word in segment.words)
-    return reports.Heard(item_id=item_id, text=text, words=words)
+    return reports.Heard(item_id=item_id, text=text_of(segment, first), words=words)

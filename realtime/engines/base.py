@@ -94,11 +94,16 @@ class TurnDetector(Protocol):
 class EnhancerStream(Protocol):
     """One microphone's state. What comes out is in step with what went in: sample for sample, nothing moved.
 
-    Runs inline, on the event loop: at most a hundredth of the sound's own time.
+    Runs inline, on the event loop: at most a hundredth of the sound's own time, and while there is an echo to be taken
+    out two hundredths more.
     """
 
-    def push(self, pcm: Pcm) -> Pcm:
-        """The next sound, shape (n,) for any n, cleaned; up to 20 ms of it comes with the next push."""
+    def push(self, pcm: Pcm, reference: Pcm | None = None) -> Pcm:
+        """The next sound, shape (n,) for any n, cleaned; up to 32 ms of it comes with the next push.
+
+        `reference` is as long: what was played when `pcm` was heard. Its echo comes then, or up to 300 ms later. None
+        is silence.
+        """
         ...
 
     def flush(self) -> Pcm:
@@ -107,12 +112,25 @@ class EnhancerStream(Protocol):
 
 
 class Enhancer(Protocol):
-    """Takes noise out of a microphone's sound."""
+    """Takes noise out of a microphone's sound, and the echo of a loudspeaker's."""
+
+    @property
+    def cancels_echo(self) -> bool:
+        """Whether it can."""
+        ...
 
     def stream(
-        self, rate_hz: int, distance: Literal["near_field", "far_field"], strength: float = 1.0
+        self,
+        rate_hz: int,
+        distance: Literal["near_field", "far_field"] | None,
+        strength: float = 1.0,
+        *,
+        cancel_echo: bool = False,
     ) -> EnhancerStream:
-        """A new microphone: a headset's (near) or a room's (far). Of the noise, `strength` (0 to 1) is taken out."""
+        """A new microphone: a headset's (near) or a room's (far). Of the noise, `strength` (0 to 1) is taken out.
+
+        With a distance of None the noise stays. The echo goes if `cancel_echo` is set: only where `cancels_echo`.
+        """
         ...
 
     async def close(self) -> None: ...

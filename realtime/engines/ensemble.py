@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from realtime.engines.base import Chat, Detector, Enhancer, Synthesizer, Transcriber, TurnDetector
+from realtime.engines.load import KnowsLoad
 from realtime.engines.scheduler import Scheduler
 
 
@@ -21,6 +22,16 @@ class Engines:
     scheduler: Scheduler
     turn_detector: TurnDetector | None = None
     """None where turns can only be ended by silence."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether work that may be for nothing would now delay work that somebody waits for."""
+        return self.scheduler.busy or (isinstance(self.chat, KnowsLoad) and self.chat.busy)
+
+    @property
+    def wait_s(self) -> float:
+        """How long what somebody is waiting for has lately waited for a processor, in the worst of the queues."""
+        return max(self.scheduler.wait_s, self.chat.wait_s if isinstance(self.chat, KnowsLoad) else 0.0)
 
     async def close(self) -> None:
         """Let running work end and give the models back. Cancelling leaves some of them open."""

@@ -1,17 +1,17 @@
 """Whisper by faster-whisper on CTranslate2: speech into words.
 
 Whisper was trained on half a minute, and to encode that, of which most is padding, would take most of the time of a
-turn: 560 ms of 770 with tiny.en, int8, one thread. Through a window of what was said and 2 s more, 10 s at least, it
-takes 73 ms, and as few words are wrong; through one of 8 s it begins to repeat itself. `bench/transcription.py`
-measures both, docs/benchmarks.md has the table. A beam of 5 makes half the errors of a beam of 1 for a third more time,
-and a second thread won nothing worth having.
+turn. It hears as little as will do instead, and more only in doubt (`whisper_effort`): through a short window, encoded
+once, first greedily and then with a beam, then through a longer window, then through the full one. docs/benchmarks.md
+has what each step costs and how often it is wrong; `bench/transcription.py` measures it. A second thread won nothing
+worth having, and numpy's own cost much: its product of the spectrum and the bands took 23 ms of processor time, most of
+it waiting for its threads, and 5 ms on one.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from copy import copy
 from dataclasses import dataclass
 from logging import WARNING, getLogger
 from math import log
@@ -22,11 +22,13 @@ from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment as WhisperSegment
 from faster_whisper.transcribe import Word as WhisperWord
 from msgspec import Meta
+from threadpoolctl import threadpool_limits
 
 from realtime.audio import SPEECH_RATE_HZ, Pcm, ms_to_samples
 from realtime.engines.base import Listening, Segment, Urgency, Word
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
+from realtime.engines.whisper_effort import WINDOW_FRAMES, Effort, Windows, final_efforts, partial_efforts
 from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
 
 WINDOW_SAMPLES = 30 * SPEECH_RATE_HZ
@@ -52,20 +54,6 @@ MOST_TOKENS = 200
 HINT_TOKENS = 220
 """Prompt and keywords together: with what is said they fit into 448."""
 
-FRAME_SAMPLES = SPEECH_RATE_HZ // 100
-WINDOW_FRAMES = WINDOW_SAMPLES // FRAME_SAMPLES
-SHORT_WINDOW_FRAMES = 1000
-MARGIN_FRAMES = 200
-"""The short window: what was said and 2 s more, and 10 s at least. Below 8 s Whisper begins to repeat itself."""
-
-SURE_LOG_PROBABILITY = -0.6
-REPETITIVE = 2.4
-"""Through the short window; what is less sure or more repetitive is heard again through the full one."""
-
-PARTIAL_BEAM = 2
-"""Drafts of five clips and of a turn of a minute had 1.7 % of their words wrong with it, 1.3 % with a beam of 5, and
-6.3 % with one of 1, which was no faster."""
-
 LEAST_PROBABILITY = 1e-6
 
 
@@ -77,7 +65,7 @@ class FasterWhisperOptions(Options):
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     compute_type: str = "int8"
     beam_size: Annotated[int, Meta(ge=1, le=20)] = 5
-    """Of partial transcripts, which are made again and again, it is at most 2."""
+    """How many hypotheses are followed where following one was not enough, and always in turns of more than 8 s."""
     window: Literal["short", "full"] = "short"
     """Whether the encoder hears no more than was said, or always half a minute."""
 
@@ -109,7 +97,8 @@ class FasterWhisper:
             for segment in await self._scheduler.run(lambda: self.hear_turn(speech, listening), listening.urgency):
                 yield segment
             return
-        steps = self._scheduler.steps(self._hear(self._whisper, speech, listening), listening.urgency)
+        hearing = self._hear(self._whisper, speech, listening, self._options.beam_size)
+        steps = self._scheduler.steps(hearing, listening.urgency)
         async with aclosing(steps):
             async for found in steps:
                 if found.is_speech:
@@ -118,29 +107,53 @@ class FasterWhisper:
     async def close(self) -> None:
         """Nothing to let go before the process ends. Cancelling changes nothing."""
 
-    def hear_turn(self, speech: Pcm, listening: Listening) -> list[Segment]:
-        """The segments of at most one window, which is all that most turns need. Blocks."""
+    def hear_turn(self, speech: Pcm, listening: Listening, efforts: Iterable[Effort] | None = None) -> list[Segment]:
+        """The segments of at most one window, which is all that most turns need. Blocks.
+
+        `efforts` are those it may take, until what is heard is believed; none given are those of the options.
+        """
         limits: dict[str, Any] = {"without_timestamps": True}
         if not self._whisper.model.is_multilingual:
             seconds = len(speech) / self.rate_hz
             limits["max_new_tokens"] = min(MOST_TOKENS, SPARE_TOKENS + round(TOKENS_PER_SECOND * seconds))
-        frames = max(SHORT_WINDOW_FRAMES, len(speech) // FRAME_SAMPLES + MARGIN_FRAMES)
-        found = None
-        if short := self._options.window == "short" and frames < WINDOW_FRAMES:
-            near = _through_window(self._whisper, frames)
-            found = next(self._hear(near, speech, listening, temperature=0.0, **limits), None)
-        if not short or (found and found.is_doubtful):
-            found = next(self._hear(self._whisper, speech, listening, **limits), None)
-        # Whatever else there may be is the sound behind the last word once more, which holds none.
-        return [found.segment] if found and found.is_speech else []
+        language = None
+        windows = Windows(self._whisper)
+        for effort in self._efforts(len(speech), listening) if efforts is None else efforts:
+            limits["temperature"] = TEMPERATURES if effort.frames == WINDOW_FRAMES else 0.0
+            near = windows.of(effort.frames)
+            hearing = self._hear(near, speech, listening, effort.beam_size, language, **limits)
+            # Whatever else there may be is the sound behind the last word once more, which holds none.
+            found = next(hearing, None)
+            if not found or not found.is_speech:
+                return []
+            if effort.is_enough(found.raw):
+                return [found.segment]
+            language = found.language
+        return []
 
-    def _hear(self, whisper: WhisperModel, speech: Pcm, listening: Listening, **limits: Any) -> Iterator[_Found]:
+    def _efforts(self, samples: int, listening: Listening) -> Iterator[Effort]:
+        widest = self._options.beam_size
+        if self._options.window == "full":
+            return iter([Effort(WINDOW_FRAMES, widest)])
+        if listening.urgency is Urgency.PARTIAL:
+            return partial_efforts(samples, widest)
+        return final_efforts(samples, widest)
+
+    def _hear(
+        self,
+        whisper: WhisperModel,
+        speech: Pcm,
+        listening: Listening,
+        beam_size: int,
+        language: str | None = None,
+        **limits: Any,
+    ) -> Iterator[_Found]:
         """Segment by segment; where speech goes on after a window, its time stamps say where the next one begins."""
         try:
             segments, about = whisper.transcribe(
                 speech,
-                language=self._language(speech, listening),
-                beam_size=self._beam_size(listening),
+                language=language or self._language(speech, listening),
+                beam_size=beam_size,
                 best_of=1,
                 condition_on_previous_text=False,
                 word_timestamps=listening.words,
@@ -164,10 +177,6 @@ class FasterWhisper:
             return listening.language or next(iter(listening.languages), None)
         _, _, likely = self._whisper.detect_language(speech)
         return next(str(language) for language, _ in likely if language in listening.languages)
-
-    def _beam_size(self, listening: Listening) -> int:
-        widest = self._options.beam_size
-        return min(PARTIAL_BEAM, widest) if listening.urgency is Urgency.PARTIAL else widest
 
     def _hints(self, listening: Listening) -> dict[str, Any]:
         """Prompt and keywords, of both as much as fits before what is said: of the prompt its end."""
@@ -196,12 +205,6 @@ class _Found:
         return self.raw.no_speech_prob < NO_SPEECH and any(character.isalnum() for character in self.raw.text)
 
     @property
-    def is_doubtful(self) -> bool:
-        """Whether it is speech, but perhaps not what was said."""
-        unsure = self.raw.compression_ratio > REPETITIVE or self.raw.avg_logprob < SURE_LOG_PROBABILITY
-        return self.is_speech and unsure
-
-    @property
     def segment(self) -> Segment:
         return Segment(
             text=self.raw.text,
@@ -211,13 +214,6 @@ class _Found:
             words=tuple(_word(word) for word in self.raw.words or ()),
             language=self.language,
         )
-
-
-def _through_window(whisper: WhisperModel, frames: int) -> WhisperModel:
-    """The same weights, with an encoder that is given only the first `frames` of the padded window."""
-    near = copy(whisper)
-    near.encode = lambda features: whisper.encode(features[..., :frames])
-    return near
 
 
 def _word(raw: WhisperWord) -> Word:
@@ -230,6 +226,7 @@ def open_faster_whisper(workshop: Workshop) -> FasterWhisper:
     options = workshop.read_options(FasterWhisperOptions, "faster-whisper")
     folder = workshop.find_model(options.model)
     getLogger("faster_whisper").setLevel(WARNING)  # a line for every turn otherwise
+    threadpool_limits(1, user_api="blas")  # for the whole process: all products here are small
     try:
         whisper = WhisperModel(
             str(folder),

@@ -26,6 +26,11 @@ class Handoff(Generic[T]):
         self._put(item)
         return self._wanted
 
+    @property
+    def given_up(self) -> bool:
+        """Whether nobody wants any more."""
+        return not self._wanted
+
     def end(self, failure: Exception | None = None) -> None:
         """From the thread: that was all, or `failure` was the reason to stop."""
         self._put(_End(failure))

@@ -1,4 +1,4 @@
-"""A language model on llama.cpp, by xllamacpp: one set of weights, and as many answers at once as there are slots.
+"""A language model on llama.cpp, by xllamacpp: one set of weights, several answers at once.
 
 llama.cpp batches what its slots write, so an answer holds one thread of this engine's own, which only waits. What a
 slot has read before is not read again: `Slots` sends a conversation back to where it was. One more step is never far
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import xllamacpp
 
-from realtime.engines.base import Ability, AnswerPart, Message, Prompt
+from realtime.engines.base import Ability, AnswerPart, Message, Prompt, Urgency
 from realtime.engines.chat_completions import Json, Reading
 from realtime.engines.handoff import Handoff
 from realtime.engines.llama_memory import remembered
@@ -50,8 +50,19 @@ class LlamaCpp:
         self._options = options
         self._counts = TokenCounts(self._complaint, options.context_tokens)
         self._slots = Slots(options.slots)
-        self._writers = Scheduler(options.slots, options.waiting_limit)
+        at_once = min(options.slots, options.answers_at_once)
+        self._writers = Scheduler(at_once, options.waiting_limit, modest=Urgency.SPECULATIVE)
         self._closing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer that is only likely to be needed would have to wait, or others for it."""
+        return self._writers.idle < min(2, self._writers.workers)
+
+    @property
+    def wait_s(self) -> float:
+        """How long answers that somebody waits for have lately waited before they were begun."""
+        return self._writers.wait_s
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         """The answer as it is written. Cancelling, or closing it, stops the model after its step and frees the slot.
@@ -80,12 +91,12 @@ class LlamaCpp:
         await asyncio.to_thread(self._shut_down)
 
     def warm_up(self) -> None:
-        """Read what conversations begin with into every slot."""
+        """Read what conversations begin with into as many slots as answers can be written at once."""
         greeting = (Message(role="system", text=self._options.instructions), Message(role="user", text="Hello."))
         prompt = Prompt(messages=greeting, max_tokens=1)
         try:
             shown = replace(prompt, messages=remembered(prompt, self._counts, self._options))
-            for slot in range(self._options.slots):
+            for slot in range(self._writers.workers):
                 if problem := self._generate(body(shown, slot, self._options), None):
                     raise self._failure(problem)
         except EngineFailed as failed:
@@ -99,7 +110,7 @@ class LlamaCpp:
         """Write one answer. Runs on a writer's thread and raises nothing."""
         failure: EngineFailed | None = None
         try:
-            with self._slots.lend(prompt.messages) as slot:
+            with self._slots.lend(prompt.messages, lambda: chunks.given_up) as slot:
                 shown = replace(prompt, messages=remembered(prompt, self._counts, self._options))
                 if problem := self._generate(body(shown, slot, self._options), chunks):
                     failure = self._failure(problem)
@@ -144,7 +155,7 @@ class LlamaCpp:
 
 
 def open_llama_cpp(workshop: Workshop) -> LlamaCpp:
-    """Load the model and read the beginning of a conversation into every slot."""
+    """Load the model and read the beginning of a conversation, in case the first comes soon."""
     options = workshop.read_options(LlamaCppOptions, "llama-cpp")
     engine = LlamaCpp(_load(workshop.find_model(options.model), options, workshop.threads), options)
     engine.warm_up()

@@ -17,10 +17,13 @@ class LlamaCppOptions(Options):
 
     model: str = smollm2.MODEL
     """Name in the catalogue, or the absolute path of a GGUF file."""
-    slots: Annotated[int, Meta(ge=1)] = 4
-    """Conversations that the model keeps in mind, and answers at once."""
+    slots: Annotated[int, Meta(ge=1)] = 16
+    """Conversations that the model keeps in mind. One more, and the one that was silent for longest is read again when
+    it goes on."""
+    answers_at_once: Annotated[int, Meta(ge=1)] = 4
+    """Answers written at the same time, each slower for the others; no more than there are slots."""
     waiting_limit: Annotated[int, Meta(ge=0)] = 16
-    """Answers that may wait for a slot; one more is refused."""
+    """Answers that may wait until one of them is written; one more is refused."""
     context_tokens: Annotated[int, Meta(ge=256)] = 2048
     """Of each slot. The default model needs 23 KiB of memory for each token of each slot."""
     batch_tokens: Annotated[int, Meta(ge=1)] = 64

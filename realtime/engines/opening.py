@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from realtime.engines.base import TurnDetector
+from realtime.engines.base import TurnDetector, Urgency
 from realtime.engines.ensemble import Engines
 from realtime.engines.registry import Kind, Workshop, find_engine
 from realtime.engines.scheduler import Scheduler
@@ -38,7 +38,7 @@ def open_engine(kind: Kind, settings: Settings, model_path: ModelPath, scheduler
 
 def open_engines(settings: Settings, model_path: ModelPath) -> Engines:
     """All configured engines, opened at the same time; raises as `open_engine` does."""
-    scheduler = Scheduler(settings.threads.workers)
+    scheduler = Scheduler(settings.threads.workers, modest=Urgency.PARTIAL)
     with ThreadPoolExecutor(6, thread_name_prefix="opening") as threads:
         detector = threads.submit(open_engine, "detector", settings, model_path, scheduler)
         turn_detector = threads.submit(_open_turn_detector, settings, model_path, scheduler)

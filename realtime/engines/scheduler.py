@@ -2,8 +2,9 @@
 
 Engines that hold the processor (Whisper, the voice) run on a few shared threads; `Urgency` decides who goes first and
 arrival who goes next. Two conversations' final transcripts therefore share the machine in turn, and a partial
-transcript never delays a final one by more than the step that is already running. Engines with a scheduler of their
-own (llama.cpp batches its streams itself) do not come here.
+transcript never delays a final one by more than the step that is already running; where there are several workers,
+steps of little urgency leave one of them to the others. Engines with a scheduler of their own (llama.cpp batches its
+streams itself) do not come here.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import heapq
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from time import monotonic
 from typing import Any, TypeVar
 
 from realtime.engines.base import Urgency
+from realtime.engines.load import Waits
+from realtime.engines.queueing import waiting
 from realtime.errors import EngineBusy, EngineFailed
 
 T = TypeVar("T")
@@ -27,17 +31,32 @@ class Scheduler:
     """Runs blocking steps on `workers` threads, the most urgent first.
 
     At most `waiting_limit` steps wait; one more is refused with `EngineBusy`, so that overload is an error a caller
-    can answer instead of a delay that grows. Belongs to one event loop.
+    can answer instead of a delay that grows. Steps of `modest` urgency or less begin only while another worker is idle,
+    if there is another. `now_s` is the clock that tells how long steps have waited. Belongs to one event loop.
     """
 
-    def __init__(self, workers: int, waiting_limit: int = 256) -> None:
+    def __init__(
+        self,
+        workers: int,
+        waiting_limit: int = 256,
+        modest: Urgency | None = None,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="inference")
         self.workers = workers
         """Steps that may run at once."""
-        self._idle = workers
+        self.idle = workers
+        """Steps that could begin now."""
+        self._modest = modest if workers > 1 else None
         self._waiting_limit = waiting_limit
         self._waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = []
         self._arrivals = count()
+        self._waits = Waits(now_s)
+
+    @property
+    def wait_s(self) -> float:
+        """How long urgent steps have lately had to wait before they began."""
+        return self._waits.usual_s()
 
     async def run(self, work: Callable[[], T], urgency: Urgency) -> T:
         """What `work()` returns, called on a worker thread.
@@ -73,13 +92,22 @@ class Scheduler:
                 return
             yield item
 
+    @property
+    def busy(self) -> bool:
+        """Whether a step would have to wait."""
+        return not self.idle
+
     def close(self) -> None:
         """Let running steps end and take no more."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def _take_turn(self, urgency: Urgency) -> None:
-        if self._idle:
-            self._idle -= 1
+        with self._waits.noted(urgency):
+            await self._wait_for_turn(urgency)
+
+    async def _wait_for_turn(self, urgency: Urgency) -> None:
+        if self._may_begin(urgency):
+            self.idle -= 1
             return
         if len(self._waiting) >= self._waiting_limit:
             raise EngineBusy(f"{len(self._waiting)} inference steps are waiting already; try again later")
@@ -87,13 +115,18 @@ class Scheduler:
         place = (urgency, next(self._arrivals), turn)
         heapq.heappush(self._waiting, place)
         try:
-            await turn
+            with waiting():
+                await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._free()
             else:
                 self._withdraw(place)
             raise
+
+    def _may_begin(self, urgency: Urgency) -> bool:
+        left = 1 if self._modest is not None and urgency >= self._modest else 0
+        return self.idle > left
 
     def _withdraw(self, place: tuple[Urgency, int, asyncio.Future[None]]) -> None:
         if place in self._waiting:
@@ -106,9 +139,9 @@ class Scheduler:
         self._free()
 
     def _free(self) -> None:
-        while self._waiting:
+        self.idle += 1
+        while self._waiting and self._may_begin(self._waiting[0][0]):
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():
+                self.idle -= 1
                 turn.set_result(None)
-                return
-        self._idle += 1

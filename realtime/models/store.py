@@ -22,7 +22,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from realtime.errors import ModelUnavailable
-from realtime.models.catalogue import Catalogue, Model, PathSource
+from realtime.models.catalogue import Catalogue, Model, PathSource, RequantisedSource
 from realtime.models.disk import Places, megabytes
 from realtime.models.fetch import fetch_model
 from realtime.models.progress import Progress, quiet
@@ -70,7 +70,8 @@ class ModelStore:
     def pull(self, names: Iterable[str], progress: Progress = quiet) -> None:
         """Have every named model in place: fetch what is missing, repair what is damaged, leave the rest alone.
 
-        Costs nothing and touches no network for models that are in place. While another process fetches a model this
+        What a model is made of is had as well, but only for the making. Costs nothing and touches no network for models
+        that are in place. While another process fetches a model this
         one waits for it. Raises `ModelUnavailable` at the first model that cannot be had. Interrupting it (Ctrl-C, or
         an exception from `progress`) leaves the store sound, and the next pull goes on from there.
         """
@@ -140,7 +141,9 @@ class ModelStore:
     def _fill(self, model: Model, progress: Progress) -> None:
         places = self._places(model)
         if not self._in_place(model):
-            fetch_model(model, places, progress)
+            if isinstance(model.source, RequantisedSource):
+                self.pull([model.source.model], progress)
+            fetch_model(model, places, progress, self.path)
         shutil.rmtree(places.staging, ignore_errors=True)
 
     def _in_place(self, model: Model) -> bool:

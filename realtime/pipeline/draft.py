@@ -1,8 +1,10 @@
 """Words while the user still speaks.
 
 The turn so far is heard again and again. What several hearings in a row agree on, from the first word, is certain
-(local agreement, Macháček et al. 2023, arXiv:2307.14743): it is given once and never taken back. The last half second
-is never certain, for its words are often cut in two. When the turn is over, one more hearing gives the rest.
+(local agreement, Macháček et al. 2023, arXiv:2307.14743): it is given once and never taken back. The last fifth of a
+second is never certain, for its words are often cut in two. When the turn is over, one more hearing gives the rest;
+where only silence has come since hearings that agreed on every word, nothing is heard again, and the rest is there at
+once.
 
 Time is counted in samples: a hearing begins when the turn has grown by a period since the one before began, or later
 while that one still runs, so that at most one runs at a time. What was certain at the end of a sentence is not heard
@@ -20,13 +22,18 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
+
 from realtime.audio import Pcm, ms_to_samples
 from realtime.engines.base import Listening, Segment, Transcriber, Urgency, Word
 from realtime.errors import EngineFailed
 from realtime.pipeline.recording import Recording
 
-UNSETTLED_S = 0.5
+UNSETTLED_S = 0.2
 """Words that end this close to the end of the sound may be halves."""
+
+SILENT = 10 ** (-30 / 10)
+"""Of the power of the loudest 20 ms: sound in which no 20 ms are louder holds no words."""
 
 TRIM_S = 8.0
 """From here on what is certain is left out at the end of a sentence: up to here Whisper costs the same anyway."""
@@ -36,8 +43,9 @@ LONGEST_S = 20.0
 """From here on what was heard is certain, whether or not it was heard so before."""
 KEPT_WORDS = 3
 """Certain words that are heard again, by which a hearing is joined to what came before."""
-CONTEXT_LETTERS = 200
-"""Certain text before that which is still heard; the transcriber is told so much of it."""
+CONTEXT_LETTERS = 60
+"""Certain text before that which is still heard; the transcriber is told so much of it. To read a word costs Whisper as
+much as to write one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,9 @@ class Delay:
 
 DELAYS: Mapping[Literal["minimal", "low", "medium", "high", "xhigh"], Delay] = MappingProxyType(
     {
-        "minimal": Delay(400, 2),
-        "low": Delay(600, 2),
-        "medium": Delay(1000, 2),
+        "minimal": Delay(240, 2),
+        "low": Delay(400, 2),
+        "medium": Delay(700, 2),
         "high": Delay(1000, 3),
         "xhigh": Delay(1500, 3),
     }
@@ -82,6 +90,11 @@ class Draft:
         """Certain words whose sound is still heard."""
         self._guesses: deque[list[Word]] = deque(maxlen=delay.hearings)
         """What the last hearings had after the certain words."""
+        self._heard_to = 0
+        """Where the sound of the last one ended."""
+        self._language: str | None = None
+        self._loudest = 0.0
+        """Power of the loudest 20 ms."""
 
     @property
     def heard_s(self) -> float:
@@ -90,13 +103,13 @@ class Draft:
 
     def hear(self, pcm: Pcm) -> None:
         """More of the turn, shape (n,) at the transcriber's rate."""
-        self._sound.add(pcm)
+        self._add(pcm)
         if self._sound.end >= self._next_at:
             self._grown.set()
 
     def end(self, turn: Pcm) -> None:
         """The turn is over, and this is all of it: what was heard before, and what was not."""
-        self._sound.add(turn[self._sound.end :])
+        self._add(turn[self._sound.end :])
         self._over.set()
         self._grown.set()
 
@@ -109,9 +122,33 @@ class Draft:
         while not await self._is_over():
             if segment := await self._draft():
                 yield segment
-        heard = await self._words(self._hints)
-        if rest := heard.words[_joint(self._certain, heard.words) :]:
-            yield self._segment(rest, heard.language)
+        if self._is_all_heard():
+            rest = self._guesses[-1]
+        else:
+            heard = await self._words(self._hints)
+            rest, self._language = heard.words[_joint(self._certain, heard.words) :], heard.language
+        if rest:
+            yield self._segment(rest, self._language)
+
+    def _add(self, pcm: Pcm) -> None:
+        self._sound.add(pcm)
+        self._loudest = max(self._loudest, _loudest(pcm, self._transcriber.rate_hz))
+
+    def _is_all_heard(self) -> bool:
+        """Whether the last hearings agree on every word, none of which may be cut, and only silence came after."""
+        if len(self._guesses) < self._hearings or not (self._certain or self._guesses[-1]):
+            return False
+        last = self._guesses[-1]
+        heard_s = self._heard_to / self._transcriber.rate_hz
+        return (
+            all(len(guess) == len(last) for guess in self._guesses)
+            and _agreed(self._guesses) == len(last)
+            and (last or self._certain)[-1].end_s <= heard_s - UNSETTLED_S
+            and self._is_silent_since(self._heard_to)
+        )
+
+    def _is_silent_since(self, sample: int) -> bool:
+        return _loudest(self._sound.since(sample), self._transcriber.rate_hz) <= self._loudest * SILENT
 
     async def _is_over(self) -> bool:
         """Wait until there is enough to hear; whether that is all."""
@@ -120,15 +157,22 @@ class Draft:
         return self._over.is_set()
 
     async def _draft(self) -> Segment | None:
-        """What a hearing of the turn so far adds to the certain words; nothing when the turn ends meanwhile."""
-        self._next_at = self._sound.end + self._period_samples
-        end_s = self._sound.end / self._transcriber.rate_hz
-        heard = await self._words_unless_over()
+        """What a hearing of the turn so far adds to the certain words; nothing when the turn ends meanwhile.
+
+        In a pause that comes after certain words nothing is heard.
+        """
+        end = self._sound.end
+        self._next_at = end + self._period_samples
+        end_s = end / self._transcriber.rate_hz
+        window_s = end_s - self._sound.start / self._transcriber.rate_hz
+        if window_s <= LONGEST_S and self._is_all_heard():
+            return None
+        heard = await self._words_unless_over(end)
         if heard is None:
             return None
+        self._heard_to, self._language = end, heard.language
         guess = heard.words[_joint(self._certain, heard.words) :]
         self._guesses.append(guess)
-        window_s = end_s - self._sound.start / self._transcriber.rate_hz
         settled = len(list(takewhile(lambda word: word.end_s <= end_s - UNSETTLED_S, guess)))
         if window_s <= LONGEST_S:
             settled = min(settled, _agreed(self._guesses) if len(self._guesses) == self._hearings else 0)
@@ -139,12 +183,15 @@ class Draft:
         self._trim(window_s, end_s)
         return self._segment(new, heard.language) if new else None
 
-    async def _words_unless_over(self) -> _Heard | None:
+    async def _words_unless_over(self, end: int) -> _Heard | None:
+        """What is heard of the turn up to `end`; nothing when the turn is over before that, and more was said."""
         hints = replace(self._hints, urgency=Urgency.PARTIAL)
         async with asyncio.TaskGroup() as tasks:
             hearing = tasks.create_task(self._words_if_possible(hints))
             over = tasks.create_task(self._over.wait())
             await asyncio.wait((hearing, over), return_when=asyncio.FIRST_COMPLETED)
+            if self._is_silent_since(end):
+                await asyncio.wait((hearing,))
             hearing.cancel()
             over.cancel()
         return None if hearing.cancelled() else hearing.result()
@@ -203,6 +250,14 @@ class _Heard:
 
     words: list[Word]
     language: str | None
+
+
+def _loudest(pcm: Pcm, rate_hz: int) -> float:
+    """The power of the loudest 20 ms; what is left over at the end counts as 20 ms, too."""
+    block = ms_to_samples(20, rate_hz)
+    whole = len(pcm) // block * block
+    powers = [0.0, *np.square(pcm[:whole].reshape(-1, block)).mean(axis=1)]
+    return float(max([*powers, np.square(pcm[whole:]).mean()] if whole < len(pcm) else powers))
 
 
 def _agreed(guesses: deque[list[Word]]) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from realtime.audio import Framer, Pcm, ms_to_samples
 from realtime.engines.base import Detector
-from realtime.pipeline.endpoint import BEGIN_MS, Began, Boundary, Ended, Endpointer, Knobs, Paused, Verdict
+from realtime.pipeline.endpoint import BEGIN_MS, Began, Boundary, Ended, Endpointer, Hushed, Knobs, Verdict, Wording
 from realtime.pipeline.recording import Recording
 
 
@@ -55,21 +55,33 @@ class Listener:
             self._recording.add(window)
             if self._endpointer is None:
                 continue
-            boundary = self._endpointer.push(probability, start, self._recording.end)
-            if isinstance(boundary, Began):
-                yield self._begin(boundary, self._endpointer.knobs)
-            elif isinstance(boundary, Ended) or self._turn_is_too_long(self._endpointer):
+            boundaries = self._endpointer.push(probability, start, self._recording.end)
+            for boundary in boundaries:
+                match boundary:
+                    case Began():
+                        yield self._begin(boundary, self._endpointer.knobs)
+                    case Ended():
+                        yield self._end(self._endpointer)
+                    case _ if self._endpointer.speaking:  # and the caller has not taken the turn since the one before
+                        yield boundary
+            if self._turn_is_too_long(self._endpointer):
                 yield self._end(self._endpointer)
-            elif isinstance(boundary, Paused):
-                yield boundary
-            elif not self._endpointer.speaking:
+            elif not boundaries and not self._endpointer.speaking:
                 self._forget_silence(self._endpointer.knobs)
 
     def newest(self, ms: float) -> Pcm:
         """The last `ms` of the turn in progress, shape (n,), or all of it."""
         return self._recording.since(self._recording.end - ms_to_samples(ms, self.rate_hz))
 
-    def decide(self, verdict: Verdict) -> Ended | None:
+    def so_far(self) -> Pcm:
+        """The turn in progress, shape (n,), with its padding."""
+        return self._recording.since(self._turn_start)
+
+    def until(self, hush: Hushed) -> Pcm:
+        """The turn up to a hush in it, shape (n,), with its padding; it must not have been taken."""
+        return self.so_far()[: hush.at_sample - self._turn_start]
+
+    def decide(self, verdict: Verdict | Wording) -> Ended | None:
         """The end of the turn, if that is what follows from a verdict; None while it goes on, or is another turn.
 
         The turn ends where the stream has come to, not where the pause was: what was heard meanwhile is part of it.

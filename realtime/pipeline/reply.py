@@ -1,8 +1,9 @@
 """One reply, whole: the language model's words become sentences, the sentences sound, and the sound goes out in time.
 
-A reply is one coroutine. Stopping it is one cancel, and everything it holds is let go on the way out: the model stops
-writing at the next token, the voice after the step that runs. While a sentence plays, the next ones are written and
-spoken ahead of it, as far as the channel between the two has room.
+Making a reply and letting it out are two coroutines, because a reply may be begun before it is known that it will be
+wanted: while somebody who has fallen silent might still go on, its beginning is made unheard. Stopping either is one
+cancel, and everything it holds is let go on the way out: the model stops writing at the next token, the voice after the
+step that runs. While a sentence plays, the next ones are written and spoken ahead of it, as far as there is room.
 """
 
 from __future__ import annotations
@@ -10,19 +11,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
-from realtime.engines.base import CallWhole, Chat, Finish, Prompt, Read, Speaking, Synthesizer, Token, ToolCallPart
-from realtime.errors import EngineFailed
+import numpy as np
+
+from realtime.audio import Pcm
+from realtime.engines.base import Chat, Finish, Prompt, Speaking, Synthesizer, Urgency
+from realtime.pipeline.answer import Answer, Asides, HeldAsides
 from realtime.pipeline.channel import Channel
 from realtime.pipeline.clock import Clock
-from realtime.pipeline.pace import pace
+from realtime.pipeline.moments import Moments
+from realtime.pipeline.pace import Gate, pace
 from realtime.pipeline.sentences import sentences
 from realtime.pipeline.speak import PIECE_MS, Piece, speak
 
 AHEAD_MS = 10_000
 """Sound that may wait to be sent. More would be memory and work for nothing when the listener interrupts."""
+
+UNHEARD_PIECES = 15
+"""Made of a reply that may never be wanted: 1.5 s of sound, while which is heard the rest is made, or so many words."""
+
+_SILENCE: Pcm = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,112 +44,97 @@ class Voice:
     """Rate of the sound that is sent."""
     lead_ms: float
     """How far ahead of its playing sound may be sent."""
-    clock: Clock
+    gate: Gate = field(default_factory=Gate)
+    """Nothing is sent while it is closed."""
 
 
-class Asides(Protocol):
-    """Whoever is told what in an answer is not to be said."""
+class Reply:
+    """One reply in the making. Without a voice its pieces are text alone, and go out as they come."""
 
-    async def began(self) -> None:
-        """The first word is there, though not yet shown or said."""
-        ...
-
-    async def read(self, prompt: Read) -> None:
-        """The model has read its prompt."""
-        ...
-
-    async def call(self, part: ToolCallPart) -> None:
-        """The model has written more of a call."""
-        ...
-
-    async def call_is_whole(self, whole: CallWhole) -> None:
-        """The model has written all of a call, and it can be made."""
-        ...
-
-
-class Answer:
-    """The language model's side of a reply: its text as it comes, and afterwards how it ended."""
-
-    def __init__(self, chat: Chat, prompt: Prompt, asides: Asides) -> None:
-        self._chat = chat
-        self._prompt = prompt
-        self._asides = asides
-        self._prompt_tokens = 0
-        self._finish: Finish | None = None
-        self.tokens_written = 0
-        """So far, as many as pieces came."""
+    def __init__(self, chat: Chat, prompt: Prompt, voice: Voice | None, clock: Clock) -> None:
+        self._asides = HeldAsides()
+        self.moments = Moments(clock)
+        self.answer = Answer(chat, prompt, self._asides)
+        self._voice = voice
+        self._clock = clock
+        self._made: Channel[Piece] = Channel(AHEAD_MS // PIECE_MS)
+        self._made_count = 0
+        self._wanted = asyncio.Event()
+        self._failure: Exception | None = None
 
     @property
-    def finish(self) -> Finish:
-        """How the answer ended; an answer that broke off is the engine's fault."""
-        if self._finish is None:
-            raise EngineFailed(f"chat model {self._chat.model!r} broke off its answer")
-        return self._finish
+    def failed(self) -> bool:
+        """Whether the making has."""
+        return self._failure is not None
 
-    @property
-    def tokens_used(self) -> int:
-        """What was read and written, also of an answer that was stopped."""
-        if self._finish:
-            return self._finish.prompt_tokens + self._finish.completion_tokens
-        return self._prompt_tokens + self.tokens_written
+    async def make(self) -> None:
+        """Write it and speak it. Until it is let out, only its beginning.
 
-    async def texts(self) -> AsyncGenerator[str, None]:
-        """The text as it is written, from its first word on. Cancelling, or closing it early, stops the model."""
-        begun = False
-        async with aclosing(self._chat.answer(self._prompt)) as parts:
-            async for part in parts:
-                match part:
-                    case Token(text):
-                        self.tokens_written += 1
-                        text = text if begun else text.lstrip()
-                        if text and not begun:
-                            begun = True
-                            await self._asides.began()
-                        if text:
-                            yield text
-                    case ToolCallPart():
-                        self.tokens_written += 1
-                        await self._asides.call(part)
-                    case CallWhole():
-                        await self._asides.call_is_whole(part)
-                    case Read():
-                        self._prompt_tokens = part.prompt_tokens
-                        await self._asides.read(part)
-                    case Finish():
-                        self._finish = part
+        To be run once, beside `let_out`, which raises what fails here. Cancelling stops model and voice.
+        """
+        self.moments.reach("asked")
+        try:
+            async with aclosing(self._pieces()) as pieces:
+                async for piece in pieces:
+                    if len(piece.pcm):
+                        self.moments.reach("sound")
+                    if self._made_count >= UNHEARD_PIECES:
+                        await self._wanted.wait()
+                    self._made_count += 1
+                    await self._made.put(piece)
+        except Exception as failure:
+            self._failure = failure
+        await self._made.close()
 
+    async def let_out(self, asides: Asides, play: Callable[[Piece], Awaitable[None]]) -> Finish:
+        """`asides` is told, and `play` gets the pieces when it is time to send them; how the answer ended.
 
-async def write(answer: Answer, show: Callable[[str], Awaitable[None]]) -> Finish:
-    """A reply in writing: `show` gets the text as it comes. Cancelling stops the model."""
-    async with aclosing(answer.texts()) as texts:
-        async for text in texts:
-            await show(text)
-    return answer.finish
+        Raises what failed in the making, as soon as it has failed. Cancelling stops letting it out; the making goes on.
+        """
+        self._wanted.set()
+        await self._asides.release(asides)
+        async with aclosing(self._waiting()) as waiting, aclosing(self._pace(waiting)) as due:
+            async for piece in due:
+                await play(piece)
+        return self.answer.finish
 
+    def _pieces(self) -> AsyncGenerator[Piece, None]:
+        return self._write() if self._voice is None else self._speak(self._voice)
 
-async def say(answer: Answer, voice: Voice, play: Callable[[Piece], Awaitable[None]]) -> Finish:
-    """A reply aloud: `play` gets the pieces when it is time to send them. Cancelling stops model and voice."""
-    spoken: Channel[Piece] = Channel(AHEAD_MS // PIECE_MS)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_prepare(answer, voice, spoken))
-            async with (
-                aclosing(spoken.items()) as waiting,
-                aclosing(pace(waiting, voice.rate_hz, voice.lead_ms, voice.clock)) as due,
-            ):
-                async for piece in due:
-                    await play(piece)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return answer.finish
+    async def _texts(self) -> AsyncGenerator[str, None]:
+        async with aclosing(self.answer.texts()) as texts:
+            async for text in texts:
+                self.moments.reach("token")
+                yield text
 
+    async def _write(self) -> AsyncGenerator[Piece, None]:
+        async with aclosing(self._texts()) as texts:
+            async for text in texts:
+                yield Piece(text, _SILENCE)
 
-async def _prepare(answer: Answer, voice: Voice, spoken: Channel[Piece]) -> None:
-    async with (
-        aclosing(answer.texts()) as texts,
-        aclosing(sentences(texts)) as whole,
-        aclosing(speak(whole, voice.synthesizer, voice.speaking, voice.rate_hz)) as pieces,
-    ):
-        async for piece in pieces:
-            await spoken.put(piece)
-    await spoken.close()
+    async def _speak(self, voice: Voice) -> AsyncGenerator[Piece, None]:
+        def speaking() -> Speaking:
+            self.moments.reach("sentence")
+            urgency = Urgency.FINAL if self._wanted.is_set() else Urgency.SPECULATIVE
+            return replace(voice.speaking, urgency=urgency)
+
+        async with (
+            aclosing(self._texts()) as texts,
+            aclosing(sentences(texts)) as whole,
+            aclosing(speak(whole, voice.synthesizer, speaking, voice.rate_hz)) as pieces,
+        ):
+            async for piece in pieces:
+                yield piece
+
+    def _pace(self, waiting: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
+        voice = self._voice
+        return pace(waiting, voice.rate_hz, voice.lead_ms, self._clock, voice.gate) if voice else waiting
+
+    async def _waiting(self) -> AsyncGenerator[Piece, None]:
+        async with aclosing(self._made.items()) as made:
+            async for piece in made:
+                if self._failure:
+                    break
+                yield piece
+        if self._failure:
+            raise self._failure

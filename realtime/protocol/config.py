@@ -71,6 +71,20 @@ class NoiseReduction(Strict, omit_defaults=True):
     """0 leaves the sound as it is. An update that does not say keeps the strength there was."""
 
 
+class EchoCancellation(Strict):
+    """An extension: the client plays the answers where its microphone hears them, and does nothing about it itself."""
+
+    type: Literal["server"]
+    """Who cancels the echo."""
+    delay_ms: Annotated[int, Meta(ge=0, le=5000)] = 0
+    """What is sent comes back after so much time at the earliest. The delay beyond it is found, up to 300 ms."""
+
+
+BargeIn: TypeAlias = Literal["immediate", "confirmed"]
+"""Whether speech stops an answer at once, as OpenAI has it and as it is when nothing is said, or when it is clear that
+it is meant to. An extension."""
+
+
 class ServerVad(Strict, tag_field="type", tag="server_vad"):
     """Turns end after a stretch of silence."""
 
@@ -80,6 +94,7 @@ class ServerVad(Strict, tag_field="type", tag="server_vad"):
     idle_timeout_ms: Annotated[int, Meta(ge=5000, le=30_000)] | None = None
     create_response: bool = True
     interrupt_response: bool = True
+    barge_in: BargeIn | UnsetType = UNSET
 
 
 class SemanticVad(Strict, tag_field="type", tag="semantic_vad"):
@@ -88,9 +103,15 @@ class SemanticVad(Strict, tag_field="type", tag="semantic_vad"):
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     create_response: bool = True
     interrupt_response: bool = True
+    barge_in: BargeIn | UnsetType = UNSET
 
 
 TurnDetection: TypeAlias = ServerVad | SemanticVad
+
+
+def confirms_barge_in(detection: TurnDetection | None) -> bool:
+    """Whether speech over an answer has to be meant to stop it."""
+    return detection is not None and detection.interrupt_response and detection.barge_in == "confirmed"
 
 
 class AudioInput(Strict):
@@ -99,6 +120,8 @@ class AudioInput(Strict):
     format: AudioFormat = PcmFormat()
     transcription: Transcription | None = None
     noise_reduction: NoiseReduction | None = None
+    echo_cancellation: EchoCancellation | UnsetType | None = UNSET
+    """An extension: shown to who has chosen."""
     turn_detection: TurnDetection | None = ServerVad()
 
 
@@ -178,6 +201,8 @@ Truncation: TypeAlias = Literal["auto", "disabled"] | RetentionRatio
 Tracing: TypeAlias = Literal["auto"] | TracingLabels | None
 Temperature: TypeAlias = Annotated[float, Meta(ge=0, le=2)]
 LOGPROBS = "item.input_audio_transcription.logprobs"
+RESPONSE_TIMING = "response.timing"
+"""An extension."""
 
 
 class SessionConfig(Strict, kw_only=True):
@@ -198,7 +223,7 @@ class SessionConfig(Strict, kw_only=True):
     tracing: Tracing = None
     prompt: PromptReference | None = None
     reasoning: Reasoning | None = None
-    include: tuple[Literal["item.input_audio_transcription.logprobs"], ...] | None = None
+    include: tuple[Literal["item.input_audio_transcription.logprobs", "response.timing"], ...] | None = None
 
     @property
     def transcribes(self) -> bool:
@@ -224,7 +249,9 @@ def first_config(
 
 
 # Everything else that is an object (a format, a custom voice) is one choice, and replaced whole.
-_MERGED = frozenset({"audio", "input", "output", "transcription", "noise_reduction", "turn_detection"})
+_MERGED = frozenset(
+    {"audio", "input", "output", "transcription", "noise_reduction", "echo_cancellation", "turn_detection"}
+)
 
 
 def merge_update(config: SessionConfig, update: dict[str, Any]) -> SessionConfig:

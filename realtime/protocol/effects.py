@@ -124,6 +124,16 @@ class StopReply:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldVoice:
+    """Send nothing more that is to be heard until `ReleaseVoice`; answers are made all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseVoice:
+    """Go on where it was held."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListTools:
     """Ask an MCP server for its tools, for the item `item_id`."""
 
@@ -162,6 +172,8 @@ Effect: TypeAlias = (
     | StartReply
     | ReadAhead
     | StopReply
+    | HoldVoice
+    | ReleaseVoice
     | ListTools
     | CallTool
     | Trace

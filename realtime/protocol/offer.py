@@ -12,6 +12,7 @@ import msgspec
 from realtime.errors import InvalidRequest
 from realtime.protocol.config import (
     CustomVoice,
+    EchoCancellation,
     PromptReference,
     Reasoning,
     RetentionRatio,
@@ -55,6 +56,8 @@ class Offer:
     """Whether the server calls the tools of MCP servers."""
     semantic_turns: bool = False
     """Whether it can tell from how the user speaks that a turn is over."""
+    echo_cancellation: bool = False
+    """Whether it can take its own voice out of what the microphone hears."""
     prompts: Mapping[str, StoredPrompt] = field(default_factory=dict)
     max_buffer_ms: int = 10 * 60 * 1000
     expires_at: int | None = None
@@ -81,7 +84,10 @@ class Offer:
             {
                 "session.audio.input.turn_detection.type": (
                     isinstance(heard.turn_detection, SemanticVad) and not self.semantic_turns
-                )
+                ),
+                "session.audio.input.echo_cancellation": (
+                    isinstance(heard.echo_cancellation, EchoCancellation) and not self.echo_cancellation
+                ),
             }
         )
 

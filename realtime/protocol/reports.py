@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from realtime.protocol.items import ListedTool, McpError
 from realtime.protocol.server_events import RateLimit
+from realtime.protocol.timing import Waterfall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,16 @@ class SpeechBegan:
 
     audio_start_ms: int
     """Where the turn's audio begins, padding included, from the start of all audio of the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSuspected:
+    """Somebody may be talking over an answer; `SpeechBegan` or `SpeechDismissed` will tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDismissed:
+    """What was suspected was no interruption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +154,14 @@ class CallEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """The first sound of a response, or the first text of one in writing, is on its way."""
+
+    response_id: str
+    waterfall: Waterfall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """A response has said all it had to say."""
 
@@ -209,13 +228,15 @@ class HungUp:
 
 
 ReplyReport: TypeAlias = (
-    Allowance | PromptRead | Began | Wrote | Spoke | CallBegan | CallWrote | CallEnded | Answered | Failed
+    Allowance | PromptRead | Began | Wrote | Spoke | Timed | CallBegan | CallWrote | CallEnded | Answered | Failed
 )
 """About one response."""
 
+SpeechReport: TypeAlias = SpeechBegan | SpeechSuspected | SpeechDismissed | SpeechEnded
+"""About the user's voice."""
+
 Report: TypeAlias = (
-    SpeechBegan
-    | SpeechEnded
+    SpeechReport
     | NobodySpoke
     | Heard
     | HeardAll

@@ -31,6 +31,7 @@ from realtime.protocol.effects import Effect, StartReply
 from realtime.protocol.items import Item, ItemReference, McpApprovalRequest, McpCall
 from realtime.protocol.output import CallOutput, MessageOutput
 from realtime.protocol.slot import Slot
+from realtime.protocol.timing import ResponseTiming, Waterfall
 from realtime.protocol.tool_servers import ToolServers
 from realtime.protocol.toolbox import NO_TOOLS, Listed, Toolbox
 from realtime.protocol.tools import McpTool
@@ -167,6 +168,13 @@ class Response:
         self._tokens_written = tokens
         assert self._message
         return [*events, *self._message.speak(text, audio)]
+
+    def time(self, waterfall: Waterfall) -> list[Output]:
+        """How long it was until there was something to be heard, or read."""
+        assert self.stage is Stage.RUNNING
+        if self._message is None:
+            return []
+        return [ResponseTiming(response_id=self.id, item_id=self._message.item.id, timing=waterfall)]
 
     def begin_call(self, call_id: str, name: str) -> list[Output]:
         """The model calls one of its tools."""

@@ -103,6 +103,8 @@ class Responses:
                 return response.write(report.text, report.tokens)
             case reports.Spoke():
                 return response.speak(report.text, report.audio, report.tokens)
+            case reports.Timed():
+                return response.time(report.waterfall)
             case reports.CallBegan():
                 return response.begin_call(report.call_id, report.name)
             case reports.CallWrote():

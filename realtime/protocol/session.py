@@ -21,15 +21,17 @@ from realtime.ids import NewId
 from realtime.protocol import client_events as asked
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
-from realtime.protocol.config import SessionConfig, TracingLabels
+from realtime.protocol.config import RESPONSE_TIMING, SessionConfig, TracingLabels, confirms_barge_in
 from realtime.protocol.conversation import Conversation
 from realtime.protocol.editing import Editing, has_sound
 from realtime.protocol.faults import shorten
 from realtime.protocol.hearing import Hearing
 from realtime.protocol.idle import Idle
+from realtime.protocol.interruption import Interruption
+from realtime.protocol.items import InputAudio, Message
 from realtime.protocol.offer import Offer
 from realtime.protocol.plan import plan_response, tools_of
-from realtime.protocol.response import Output, start_reply
+from realtime.protocol.response import Output, Plan, start_reply
 from realtime.protocol.responses import Responses
 from realtime.protocol.session_object import AnySessionObject, describe_session
 from realtime.protocol.tool_servers import ToolServers
@@ -53,6 +55,7 @@ class Session:
         self._responses = Responses(self._conversation, self._servers, new_id)
         self._editing = Editing(self._conversation, self._hearing, self._servers, offer, new_id)
         self._idle = Idle()
+        self._interruption = Interruption()
         self._turn_unanswered = False
         self._has_spoken = False
         self._draining = False
@@ -84,6 +87,20 @@ class Session:
         except InvalidRequest as problem:
             return self.refuse(problem, getattr(event, "event_id", None))
 
+    def foresee(self, words: str) -> effects.StartReply | None:
+        """The reply that will be wanted if the user's turn ends now and has been these words; None if none will be.
+
+        Nothing follows from asking. The reply belongs to no response yet.
+        """
+        waits = self._responses.in_conversation or self._hearing.unheard
+        if self._over or not self._is_answered or waits or not words.strip():
+            return None
+        plan = self._plan_next()
+        if plan is None or plan.unlisted:
+            return None
+        item = Message(id=self._turn.announced_id or "", role="user", content=(InputAudio(transcript=words),))
+        return start_reply("", plan, (*self._conversation.resolve(plan.context), item))
+
     def refuse(self, problem: InvalidRequest, event_id: str | None) -> list[Output]:
         """Tell the client what was wrong with its event."""
         if self._over:
@@ -105,9 +122,9 @@ class Session:
                 self._turn.check_commit()
                 self._conversation.check_room()
                 self._hearing.check_room()
-                return self._hearing.commit()
+                return [*self._interruption.end(), *self._hearing.commit()]
             case asked.AudioClear():
-                return [*self._hearing.drop(), said.AudioCleared()]
+                return [*self._interruption.end(), *self._hearing.drop(), said.AudioCleared()]
             case asked.SessionUpdate():
                 return self._update(event.session)
             case asked.ItemCreate():
@@ -140,6 +157,11 @@ class Session:
         match report:
             case reports.SpeechBegan():
                 return self._speech_began(report)
+            case reports.SpeechSuspected():
+                detection = self.config.audio.input.turn_detection
+                return [] if self._hearing.speaking else self._interruption.suspect(detection)
+            case reports.SpeechDismissed():
+                return self._interruption.end()
             case reports.SpeechEnded():
                 return self._speech_ended(report)
             case reports.NobodySpoke():
@@ -156,7 +178,10 @@ class Session:
             case reports.Spoke():
                 told = self._responses.report(report)
                 self._has_spoken = self._has_spoken or bool(told and report.audio)
+                self._interruption.hear(told)
                 return told
+            case reports.Timed() if RESPONSE_TIMING not in (self.config.include or ()):
+                return []
             case reports.ToolsListed() | reports.ToolsNotListed():
                 return self._servers_told(report)
             case reports.ToolAnswered() | reports.ToolFailed():
@@ -206,7 +231,8 @@ class Session:
             self._turn.change_format()
         if after.audio.input.turn_detection is None and before.audio.input.turn_detection is not None:
             self._turn.stop_detecting()
-        return [effects.TuneInput(after.audio.input), told, *rest]
+        doubted = [] if confirms_barge_in(after.audio.input.turn_detection) else self._interruption.end()
+        return [effects.TuneInput(after.audio.input), told, *doubted, *rest]
 
     def _check_change(self, before: SessionConfig, after: SessionConfig) -> None:
         if after.model != before.model != self._offer.default_model:
@@ -234,11 +260,15 @@ class Session:
         """What every response will begin with may be long: the model can read it before anybody has spoken."""
         if self.config.type != "realtime" or not (self.config.instructions or self.config.tools):
             return []
+        plan = self._plan_next()
+        return [effects.ReadAhead(start_reply("", plan, self._conversation.items))] if plan else []
+
+    def _plan_next(self) -> Plan | None:
+        """What the session makes of a response that is not asked for; None if it cannot be made."""
         try:
-            plan = plan_response(self.config, asked.ResponseParams(), self._conversation, self._offer, self._servers)
+            return plan_response(self.config, asked.ResponseParams(), self._conversation, self._offer, self._servers)
         except InvalidRequest:
-            return []  # whoever asks for a response is told
-        return [effects.ReadAhead(start_reply("", plan, self._conversation.items))]
+            return None  # whoever asks for a response is told
 
     def _trace(self) -> list[Output]:
         tracing = self.config.tracing
@@ -254,23 +284,30 @@ class Session:
         if detection is None or self._hearing.speaking:
             return []
         started = self._hearing.begin(report.audio_start_ms)
-        if not detection.interrupt_response:
-            return started
-        self._turn_unanswered = False  # its answer would talk over this one; they are answered together
-        return [*started, *self._responses.interrupt()]
+        if detection.interrupt_response:
+            self._turn_unanswered = False  # its answer would talk over this one; they are answered together
+            started += [*self._responses.interrupt(), *self._interruption.began()]
+        return [*started, *(self._read_ahead() if self._is_answered else [])]
 
     def _speech_ended(self, report: reports.SpeechEnded) -> list[Output]:
         detection = self.config.audio.input.turn_detection
         if detection is None or not self._hearing.speaking:
             return []
-        self._turn_unanswered = detection.create_response and not self._draining and self.config.type == "realtime"
+        self._turn_unanswered = self._is_answered
         return self._hearing.commit(stopped_at_ms=report.audio_end_ms)
+
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the turn in progress will be answered unasked."""
+        detection = self.config.audio.input.turn_detection
+        wanted = detection is not None and detection.create_response and self.config.type == "realtime"
+        return wanted and self._hearing.speaking and not self._draining
 
     def _nobody_spoke(self) -> list[Output]:
         if not self._idle.armed:
             return []
         start_ms = self._idle.disarm(self._turn.received_ms)
-        silence = self._hearing.commit_silence(start_ms)
+        silence = [*self._interruption.end(), *self._hearing.commit_silence(start_ms)]
         return [*silence, *self._respond(asked.ResponseParams(), even_without_words=True)]
 
     def _watch_silence(self) -> list[Output]:

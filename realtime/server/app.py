@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from realtime.errors import InvalidRequest
+from realtime.server.conversations import ServerBusy
 from realtime.server.entrance import admit
 from realtime.server.headers import SecurityHeaders
 from realtime.server.minting import create_beta_session, create_beta_transcription_session, create_client_secret
@@ -38,6 +40,7 @@ def create_app(state: State) -> Starlette:
         Mount("/v1", routes=api),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        Route("/metrics", metrics),
         WebSocketRoute("/{path:path}", nowhere),
         Mount("/", StaticFiles(directory=_demo_page(), html=True)),
     ]
@@ -48,17 +51,32 @@ def create_app(state: State) -> Starlette:
 
 
 async def healthz(request: Request) -> Response:
-    """The process is alive; how late its event loop was tells how well."""
+    """The process is alive; how late its event loop was, and how long work waits for processors, tells how well."""
     state: State = request.app.state.server
-    return JSONResponse({"status": "ok", "event_loop_lag": state.lag.describe()})
+    wait_ms = round(state.engines.wait_s * 1000) if state.engines else 0
+    shown = {"status": "ok", "busy": state.busy, "wait_ms": wait_ms, "event_loop_lag": state.lag.describe()}
+    return JSONResponse(shown)
 
 
 async def readyz(request: Request) -> Response:
-    """A conversation could begin now; 503 while models are loading, or the server is about to stop."""
+    """A conversation could begin now; 503 while models are loading, the server is about to stop, or it is too busy."""
     state: State = request.app.state.server
     if state.ready:
         return JSONResponse({"status": "ready", "conversations": len(state.conversations)})
-    return JSONResponse({"status": "draining" if state.conversations.draining else "starting"}, 503)
+    if state.conversations.draining:
+        return JSONResponse({"status": "draining"}, 503)
+    if state.busy:
+        return JSONResponse({"status": "busy"}, 503, {"Retry-After": str(ServerBusy.retry_after_s)})
+    return JSONResponse({"status": "starting"}, 503)
+
+
+async def metrics(request: Request) -> Response:
+    """What the server counts, for Prometheus; for those who may come in."""
+    state: State = request.app.state.server
+    admit(request, state)
+    accepted = request.headers.get("accept", "")
+    text, content_type = await asyncio.to_thread(state.metrics.written, accepted)  # takes some ms
+    return Response(text, headers={"content-type": content_type})
 
 
 async def list_models(request: Request) -> Response:

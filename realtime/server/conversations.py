@@ -18,6 +18,15 @@ class ServerFull(Refused):
 
     status = 503
     code = "server_full"
+    retry_after_s = 30
+
+
+class ServerBusy(Refused):
+    """The conversations that are going on keep the machine busy: one more would make all of them slow."""
+
+    status = 503
+    code = "server_busy"
+    retry_after_s = 15
 
 
 class Conversations:

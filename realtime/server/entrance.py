@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 
 from realtime.protocol.config import SessionConfig
 from realtime.server.client_secrets import SECRET_PREFIX
+from realtime.server.conversations import ServerBusy
 from realtime.server.keys import shown_key
 from realtime.server.refusals import ForeignOrigin, WrongKey
 from realtime.server.state import State
@@ -27,8 +28,15 @@ def admit_to_conversation(connection: HTTPConnection, state: State) -> SessionCo
     """Let somebody talk; what a client secret says the session begins with, None for whoever shows none.
 
     A secret must be right even where no keys are asked for: whoever shows one relies on what it was minted for.
-    Raises `WrongKey`, `SecretExpired` or `ForeignOrigin`.
+    Raises `WrongKey`, `SecretExpired` or `ForeignOrigin`, and `ServerBusy` for whoever comes at a bad time.
     """
+    config = _introduced(connection, state)
+    if state.busy:
+        raise ServerBusy("The server is busy with the conversations that are going on; try again in a moment.")
+    return config
+
+
+def _introduced(connection: HTTPConnection, state: State) -> SessionConfig | None:
     key = shown_key(connection)
     if state.keyring.knows(key):
         return None

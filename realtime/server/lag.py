@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import thread_time
 
 import structlog
@@ -23,7 +24,9 @@ class LoopLag:
     processors were busy. Its own work is told apart by the processor time of its thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[float], None] | None = None) -> None:
+        """`tell` is told of each awakening how late it came, in seconds."""
+        self._tell = tell
         self.worst_s = 0.0
         """The latest awakening since the watch began."""
         self.worst_own_s = 0.0
@@ -47,6 +50,8 @@ class LoopLag:
         self.worst_own_s = max(self.worst_own_s, own_s)
         self.over_10_ms += late_s > 0.01
         self.over_50_ms += late_s > 0.05
+        if self._tell:
+            self._tell(late_s)
         if late_s > WARN_S:
             log.warning("event loop was late", by_ms=_ms(late_s), own_work_ms=_ms(own_s))
 

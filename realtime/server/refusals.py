@@ -18,11 +18,14 @@ class Refused(RealtimeError):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "invalid_request"
+    retry_after_s: ClassVar[int | None] = None
+    """When to try again; None where that would change nothing, or nobody can tell."""
 
     @property
     def response(self) -> JSONResponse:
         """The answer."""
-        return error_response(self.status, self.code, str(self))
+        headers = None if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        return error_response(self.status, self.code, str(self), headers=headers)
 
 
 class WrongKey(Refused):

@@ -40,10 +40,13 @@ async def realtime(websocket: WebSocket) -> None:
             structlog.contextvars.bound_contextvars(session=conductor.session_id),
             state.conversations.hold(conductor),
         ):
-            await _converse(websocket, conductor, state.settings.server.stalled_client_s)
+            state.metrics.conversation_began()
+            await _converse(websocket, conductor, state)
     except Refused as refused:
+        state.metrics.conversation_refused(refused.code)
         await _refuse(websocket, refused.code, refused.response)
     except InvalidRequest as problem:
+        state.metrics.conversation_refused(problem.reason)
         await _refuse(websocket, problem.reason, invalid_request_response(problem))
 
 
@@ -65,13 +68,14 @@ def _open(websocket: WebSocket, state: State) -> Conductor:
     return Conductor(state.engines, settings, config, remote_tools=state.remote_tools)
 
 
-async def _converse(websocket: WebSocket, conductor: Conductor, stalled_client_s: float) -> None:
-    dialect = spoken_dialect(websocket)
+async def _converse(websocket: WebSocket, conductor: Conductor, state: State) -> None:
+    dialect, stalled_client_s = spoken_dialect(websocket), state.settings.server.stalled_client_s
     await websocket.accept(answered_subprotocol(websocket))
     log.info("conversation began", dialect=dialect.name)
     try:
         async with aclosing(_incoming(websocket, dialect)) as incoming:
-            ending = await conductor.converse(incoming, _sender(websocket, dialect, stalled_client_s))
+            send = _sender(websocket, dialect, stalled_client_s)
+            ending = await conductor.converse(incoming, send, state.metrics)
     except Exception:
         # The outermost frame of a conversation: a bug ends this one, is logged whole, and harms no other.
         log.exception("conversation broke off")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import count
+from math import inf
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from starlette.websockets import WebSocket
 
 from realtime.audio import Audio
 from realtime.bench.errors import BenchFailed
-from realtime.bench.latency import Asked, measure, remarks, spreads, summary_grid, turn_grid
+from realtime.bench.latency import Asked, chart, measure, remarks, summary, summary_grid, turn_grid
 from realtime.bench.questions import Question
+from realtime.bench.target import Target
 from realtime.caller.errors import Unreachable
 from realtime.caller.turn import STAGES
 from realtime.errors import EngineFailed
@@ -45,16 +47,24 @@ def question(name: str) -> Question:
 
 
 def test_percentiles_lie_between_the_turns() -> None:
-    results = [asked(500 + 10 * turn, 600, 700) for turn in range(11)]
-    stopped = spreads(results)["speech stopped"]
-    assert (stopped.turns, stopped.p50_ms, stopped.p95_ms, stopped.worst_ms) == (11, 550, 595, 600)
-    assert set(spreads(results)) == {"speech stopped", "transcript", "first token"}
+    stages = summary([asked(500 + 10 * turn, 600, 700) for turn in range(11)]).stages
+    stopped = stages["speech stopped"]
+    assert (stopped.count, stopped.p50_ms, stopped.p95_ms, stopped.worst_ms) == (11, 550, 595, 600)
+    assert set(stages) == {"speech stopped", "transcript", "first token"}
 
 
-def test_a_stage_that_was_not_always_reached_counts_the_turns_that_reached_it() -> None:
-    spread = spreads([asked(500, 600, 700, 800), asked(500)])
-    assert spread["speech stopped"].turns == 2
-    assert spread["first audio"].turns == 1
+def test_a_turn_that_did_not_reach_a_stage_waits_for_ever() -> None:
+    found = summary([asked(500, 600, 700, 800), asked(520), asked(510, 600, 700, 900, turns=2)])
+    assert (found.turns, found.unanswered, found.cut_into) == (3, 1, 1)
+    assert found.stages["speech stopped"].missed == 0
+    first = found.stages["first audio"]
+    assert (first.count, first.missed, first.p50_ms, first.worst_ms) == (3, 1, 900, inf)
+
+
+def test_the_chart_rises_to_the_share_that_was_answered() -> None:
+    lines = {series.name: series.points for series in chart([asked(500, 600, 700, 800), asked(520)]).series}
+    assert lines["speech stopped"] == [(500, 50), (520, 100)]
+    assert lines["first audio"] == [(800, 50)]
 
 
 def test_the_tables_say_what_each_stage_adds() -> None:
@@ -64,7 +74,7 @@ def test_the_tables_say_what_each_stage_adds() -> None:
         ["transcript", "620", "638", "640", "110"],
         ["first token", "665", "678", "680", "45"],
         ["first audio", "820", "838", "840", "155"],
-        ["done", "2000", "2000", "2000", "1200"],
+        ["done", "∞", "∞", "∞", "1200"],
     ]
     assert turn_grid(results).rows[1] == ["q", "520", "640", "680", "840", "–", "0.0"]
 
@@ -85,7 +95,7 @@ async def test_questions_are_asked_round_and_round() -> None:
     told: list[Asked] = []
     engines = fake_engines(transcriber=FakeTranscriber(["One?", "Two?", "One again?"]))
     with serving(fake_app(engines)) as url:
-        results = await measure(url, [question("one"), question("two")], 3, tell=told.append, clock=Hurried())
+        results = await measure(Target(url, clock=Hurried()), [question("one"), question("two")], 3, told.append)
     assert told == results
     assert [(each.question, each.heard) for each in results] == [
         ("one", "One?"),
@@ -97,9 +107,19 @@ async def test_questions_are_asked_round_and_round() -> None:
 
 
 async def test_a_turn_without_an_answer_is_a_result_among_others() -> None:
-    engines = fake_engines(chat=FakeChat([EngineFailed("the model is ill"), "Well."]))
-    with serving(fake_app(engines)) as url:
-        failed, answered = await measure(url, [question("one")], 2, tell=lambda _: None, clock=Hurried())
+    calls = count()
+    error = {"error": {"message": "the model is ill"}}
+    failure = {"type": "response.done", "response": {"id": "r", "status": "failed", "status_details": error}}
+
+    async def fail_once(websocket: WebSocket) -> None:
+        await websocket.send_json({"type": "session.updated"})
+        for event in ANSWER if next(calls) else [*ANSWER[:3], failure]:
+            await websocket.send_json(event)
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            continue
+
+    with serving(scripted_app(fail_once)) as url:
+        failed, answered = await measure(Target(url, clock=Hurried()), [question("one")], 2, lambda _: None)
     assert (failed.status, failed.problem, failed.answered) == ("failed", "the model is ill", False)
     assert answered.answered
 
@@ -117,7 +137,7 @@ async def test_a_line_that_breaks_is_a_result_too() -> None:
             continue
 
     with serving(scripted_app(hang_up_once)) as url:
-        broken, answered = await measure(url, [question("one")], 2, tell=lambda _: None, clock=Hurried())
+        broken, answered = await measure(Target(url, clock=Hurried()), [question("one")], 2, lambda _: None)
     assert "the connection was lost" in broken.problem
     assert answered.said == "Hello."
 
@@ -126,9 +146,9 @@ async def test_no_answer_at_all_is_no_measurement() -> None:
     engines = fake_engines(chat=FakeChat([EngineFailed("the model is ill")]))
     why = "no question was answered: the model is ill"
     with serving(fake_app(engines)) as url, pytest.raises(BenchFailed, match=why):
-        await measure(url, [question("one")], 1, tell=lambda _: None, clock=Hurried())
+        await measure(Target(url, clock=Hurried()), [question("one")], 1, lambda _: None)
 
 
 async def test_a_server_that_is_not_there_is_said_so() -> None:
     with pytest.raises(Unreachable):
-        await measure("ws://127.0.0.1:1", [question("one")], 1, tell=lambda _: None)
+        await measure(Target("ws://127.0.0.1:1"), [question("one")], 1, lambda _: None)

@@ -9,7 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from realtime.caller.ask import SESSION
-from realtime.caller.errors import LineLost, Refused, Unreachable
+from realtime.caller.errors import Busy, LineLost, Refused, Unreachable
 from realtime.caller.events import write_event
 from realtime.caller.line import dial
 from realtime.server.app import create_app
@@ -86,7 +86,7 @@ async def test_a_server_that_is_not_ready_says_so() -> None:
 async def test_a_full_server_says_so() -> None:
     with serving(fake_app(max_conversations=1)) as url:
         async with dial(url):
-            with pytest.raises(Refused, match="503: The server holds 1 conversations already"):
+            with pytest.raises(Busy, match="503: The server holds 1 conversations already"):
                 async with dial(url):
                     pass
 

@@ -53,3 +53,17 @@ def test_stopping_what_is_over_or_never_began_does_nothing() -> None:
     player.play(sound(100), 5.0)
     assert player.stop(5.1) == 0
     assert len(player.recording().pcm) == 100
+
+
+def test_what_came_out_at_any_moment() -> None:
+    player = Player(RATE_HZ)
+    assert player.heard(5.0, 3).tolist() == [0, 0, 0]
+    player.play(sound(100, 1), 5.0)
+    player.play(sound(100, 2), 5.15)
+    assert player.heard(4.998, 4).tolist() == [0, 0, 1, 1]
+    assert player.heard(5.05, 10).tolist() == [1] * 10
+    assert player.heard(5.098, 55).tolist() == [1, 1] + [0] * 50 + [2, 2, 2]
+    assert player.heard(5.0, 300).tolist() == [1] * 100 + [0] * 50 + [2] * 100 + [0] * 50
+    assert player.heard(5.249, 3).tolist() == [2, 0, 0]
+    player.stop(5.16)
+    assert player.heard(5.155, 10).tolist() == [2] * 5 + [0] * 5

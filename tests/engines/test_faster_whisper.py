@@ -141,46 +141,79 @@ async def test_a_language_that_the_model_does_not_know_is_refused(
     assert [record for record in caplog.records if record.name == "faster_whisper"] == []
 
 
-class Windows:
-    """Notes how many frames the encoder is given."""
+class Efforts:
+    """Notes how many frames the encoder is given, and how many hypotheses are then followed."""
 
     def __init__(self, whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch) -> None:
         self.frames: list[int] = []
-        self._encode = whisper._whisper.encode
-        monkeypatch.setattr(whisper._whisper, "encode", self._note)
+        self.beams: list[int] = []
+        self._encode, self._decode = whisper._whisper.encode, whisper._whisper.generate_with_fallback
+        monkeypatch.setattr(whisper._whisper, "encode", self._note_frames)
+        monkeypatch.setattr(whisper._whisper, "generate_with_fallback", self._note_beam)
 
-    def _note(self, features: Any) -> Any:
+    def _note_frames(self, features: Any) -> Any:
         self.frames.append(features.shape[-1])
         return self._encode(features)
 
+    def _note_beam(self, encoded: Any, prompt: Any, tokenizer: Any, options: Any) -> Any:
+        self.beams.append(options.beam_size)
+        return self._decode(encoded, prompt, tokenizer, options)
+
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(0.2, 1000), (7.9, 1000), (9.0, 1100), (27.5, 2950), (28.0, 3000), (30.0, 3000)]
+    ("seconds", "frames"), [(0.2, 1000), (8.9, 1000), (10.0, 1100), (28.5, 2950), (29.0, 3000), (30.0, 3000)]
 )
 async def test_the_window_is_as_long_as_what_was_said_and_no_shorter_than_ten_seconds(
     whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch, seconds: float, frames: int
 ) -> None:
-    windows = Windows(whisper, monkeypatch)
+    efforts = Efforts(whisper, monkeypatch)
     await heard(whisper, silence(seconds * 1000, SPEECH_RATE_HZ))
-    assert windows.frames == [frames]
+    assert efforts.frames == [frames]
 
 
-async def test_what_is_doubtful_is_heard_again_through_the_full_window(
+async def test_what_is_likely_is_heard_once_and_greedily(
     whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    windows = Windows(whisper, monkeypatch)
+    efforts = Efforts(whisper, monkeypatch)
     await heard(whisper, spoken("week"))
-    assert windows.frames == [1000]
+    assert (efforts.frames, efforts.beams) == ([1000], [1])
+
+
+async def test_what_is_doubtful_is_decoded_again_and_then_heard_through_longer_windows(
+    whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has been encoded is not encoded again."""
+    efforts = Efforts(whisper, monkeypatch)
     backwards = np.ascontiguousarray(spoken("dinner")[::-1])
     await heard(whisper, backwards)
-    assert windows.frames == [1000, 1000, 3000]
+    assert efforts.frames == [1000, 1600, 3000]
+    assert efforts.beams[:4] == [1, 5, 5, 5]
+
+
+async def test_a_draft_that_is_doubtful_is_not_worth_a_longer_window(
+    whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    efforts = Efforts(whisper, monkeypatch)
+    backwards = np.ascontiguousarray(spoken("dinner")[::-1])
+    await heard(whisper, backwards, Listening(urgency=Urgency.PARTIAL))
+    assert (efforts.frames, efforts.beams) == ([1000], [1, 5])
+
+
+async def test_a_longer_turn_is_not_heard_greedily(whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause in it would be taken for its end."""
+    efforts = Efforts(whisper, monkeypatch)
+    turn = np.concatenate([spoken("dinner"), silence(800, SPEECH_RATE_HZ), spoken("train")])
+    assert len(turn) > 8 * SPEECH_RATE_HZ
+    said = f"{QUESTIONS['dinner'].text} {QUESTIONS['train'].text}"
+    assert word_error_rate(text(await heard(whisper, turn)), said) <= 0.1
+    assert efforts.beams == [5]
 
 
 async def test_the_window_can_always_be_full(workshop: MakeWorkshop, monkeypatch: pytest.MonkeyPatch) -> None:
     whisper = open_faster_whisper(workshop(window="full"))
-    windows = Windows(whisper, monkeypatch)
+    efforts = Efforts(whisper, monkeypatch)
     assert word_error_rate(text(await heard(whisper, spoken("week"))), QUESTIONS["week"].text) == 0
-    assert windows.frames == [3000]
+    assert (efforts.frames, efforts.beams) == ([3000], [5])
 
 
 class Polyglot:
@@ -191,15 +224,21 @@ class Polyglot:
 
     def __init__(self) -> None:
         self.asked: dict[str, Any] = {}
+        self.times: list[str | None] = []
 
     def detect_language(self, speech: Pcm) -> tuple[str, float, list[tuple[str, float]]]:
         return "en", 0.6, [("en", 0.6), ("fr", 0.3), ("de", 0.1)]
 
-    def transcribe(self, speech: Pcm, **asked: Any) -> tuple[Iterator[Any], None]:
+    def transcribe(self, speech: Pcm, **asked: Any) -> tuple[Iterator[Any], Any]:
         self.asked.update(asked)  # in place: a model that hears through a short window is a copy
+        self.times.append(asked["language"])
         if asked["beam_size"] == 20:
             raise RuntimeError("out of memory")
-        return iter(()), None
+        unlikely = SimpleNamespace(
+            **{"text": " eh", "tokens": [1], "start": 0, "end": 1, "words": None},
+            **{"avg_logprob": -9.0, "compression_ratio": 1.0, "no_speech_prob": 0.0},
+        )
+        return iter([unlikely]), SimpleNamespace(language=asked["language"] or "de")
 
 
 @pytest.mark.parametrize(
@@ -217,19 +256,16 @@ async def test_a_model_of_many_languages_is_told_which_and_not_how_many_words(
 ) -> None:
     polyglot = Polyglot()
     whisper = FasterWhisper(polyglot, FasterWhisperOptions(), Scheduler(1))
-    await heard(whisper, spoken("week"), listening)
-    assert polyglot.asked["language"] == language
+    whisper.hear_turn(spoken("week"), listening)
+    assert polyglot.times[0] == language
     assert "max_new_tokens" not in polyglot.asked
 
 
-@pytest.mark.parametrize(
-    ("urgency", "chosen", "beam"), [(Urgency.FINAL, 5, 5), (Urgency.PARTIAL, 5, 2), (Urgency.PARTIAL, 1, 1)]
-)
-async def test_what_is_soon_heard_again_is_heard_with_less_effort(urgency: Urgency, chosen: int, beam: int) -> None:
+async def test_the_language_is_found_out_once() -> None:
+    """However often a turn is heard."""
     polyglot = Polyglot()
-    whisper = FasterWhisper(polyglot, FasterWhisperOptions(beam_size=chosen), Scheduler(1))
-    await heard(whisper, spoken("week"), Listening(urgency=urgency))
-    assert polyglot.asked["beam_size"] == beam
+    FasterWhisper(polyglot, FasterWhisperOptions(), Scheduler(1)).hear_turn(spoken("week"), Listening())
+    assert polyglot.times == [None, "de", "de", "de"]
 
 
 @pytest.mark.parametrize("samples", [0, 1, 1599])

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.codecs.resample import resample
 from realtime.engines.base import Listening, Speaking, Urgency
-from realtime.engines.faster_whisper import open_faster_whisper
+from realtime.engines.faster_whisper import FasterWhisper, open_faster_whisper
 from realtime.engines.hibari import Hibari, HibariOptions, open_hibari
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
-from tests.end_to_end.wer import word_error_rate
+from realtime.pipeline.sentences import Phrase
+from realtime.pipeline.speakable import Reading
+from tests.end_to_end.wer import word_error_rate, words
 from tests.engines.conftest import MakeWorkshop
 from tests.engines.watched import WatchedScheduler
 
@@ -47,13 +49,44 @@ def silences_ms(pcm: Pcm) -> tuple[float, float]:
     return loud[0] / 24, (len(pcm) - 1 - loud[-1]) / 24
 
 
-async def test_it_says_what_it_is_given(workshop: MakeWorkshop, voice: Hibari) -> None:
+@pytest.fixture(scope="module")
+def ears(workshop: MakeWorkshop) -> FasterWhisper:
+    return open_faster_whisper(workshop())
+
+
+async def heard(ears: FasterWhisper, sound: list[Pcm]) -> str:
+    speech = resample(Audio(np.concatenate(sound), 24_000), SPEECH_RATE_HZ).pcm
+    return "".join([segment.text async for segment in ears.transcribe(speech, Listening())])
+
+
+async def test_it_says_what_it_is_given(ears: FasterWhisper, voice: Hibari) -> None:
     text = "The capital of France is Paris. It has about two million inhabitants."
-    pcm = np.concatenate(await said(voice, text))
-    whisper = open_faster_whisper(workshop())
-    speech = resample(Audio(pcm, voice.rate_hz), SPEECH_RATE_HZ).pcm
-    heard = "".join([segment.text async for segment in whisper.transcribe(speech, Listening())])
-    assert word_error_rate(heard, text) <= 0.15
+    assert word_error_rate(await heard(ears, await said(voice, text)), text) <= 0.15
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("See **www.example.com** for more 🎉.", "See example.com for more."),
+        (
+            "Ask [me](mailto:a@b.c), or write to john.doe@example.com.",
+            "Ask me or write to John dot Doe at example dot com.",
+        ),
+        ("It takes 5–10.", "It takes 5 to 10."),
+        ("Fruit, e.g. apples, for approx. 5 people.", "Fruit, for example apples, for approximately 5 people."),
+        ("Call (555) 123-4567.", "Call 555-123-4567."),
+        ("## See Fig. 3 in version 2.0.1", "See figure 3 in version 2.0.1"),
+        ("It is 1,234.56 at 10:30 for Dr. Smith.", "It is 1,234.56 at 10.30 for Dr. Smith."),
+        ("You need 3/4 of it and 2 tbsp. of oil.", "You need 3 quarters of it and 2 tablespoons of oil."),
+    ],
+)
+async def test_what_a_model_writes_is_heard_right(
+    ears: FasterWhisper, voice: Hibari, written: str, wanted: str
+) -> None:
+    """In one go, and up to signs and small numbers, which Whisper writes now this way, now that."""
+    sound = await said(voice, Reading().spoken(Phrase(written)))
+    assert len(sound) == 1
+    assert "".join(words(await heard(ears, sound))) == "".join(words(wanted))
 
 
 async def test_sentences_come_one_by_one(voice: Hibari) -> None:
@@ -68,6 +101,56 @@ async def test_there_is_little_silence_around_a_sentence(voice: Hibari, text: st
         before, after = silences_ms(pcm)
         assert before <= 60
         assert 100 <= after <= 260
+
+
+CLAUSES = [
+    "The Eiffel Tower is located in Paris,",
+    "Of course,",
+    "The sky appears blue,",
+    "I'm glad to hear that,",
+    "There are three kinds:",
+    "Yes, of course;",
+    "It has got to stop —",
+    "She said, “You need a bit of luck,”",
+]
+
+
+@pytest.mark.parametrize("text", CLAUSES)
+async def test_a_clause_is_heard_and_nothing_after_it(ears: FasterWhisper, voice: Hibari, text: str) -> None:
+    clause = await said(voice, text)
+    assert word_error_rate(await heard(ears, clause), text) == 0
+    assert silences_ms(clause[-1])[1] <= 110
+
+
+async def test_a_clause_does_not_sound_as_if_all_had_been_said(voice: Hibari) -> None:
+    """On the whole its pitch rises where a sentence's falls."""
+    clauses = [last_rise((await said(voice, text))[-1]) for text in CLAUSES]
+    sentences = [last_rise((await said(voice, text.rstrip(" ,:;—”") + "."))[-1]) for text in CLAUSES]
+    assert np.mean(clauses) > 1 > np.mean(sentences)
+
+
+def last_rise(pcm: Pcm) -> float:
+    """By how much the pitch rises over the last 150 ms that have one; by autocorrelation, from 75 to 400 Hz."""
+    found = []
+    for start in range(0, len(pcm) - 960, 240):
+        frame = pcm[start : start + 960]
+        likeness = np.correlate(frame, frame, "full")[959:]
+        shift = 60 + int(np.argmax(likeness[60:320]))
+        if frame.std() > 0.1 * pcm.std() and likeness[shift] > 0.5 * likeness[0]:
+            found.append(24_000 / shift)
+    return float(np.median(found[-5:]) / np.median(found[-15:-10]))
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.5])
+async def test_a_clause_is_cut_at_any_speed(ears: FasterWhisper, voice: Hibari, speed: float) -> None:
+    text = "I'm glad to hear that,"
+    assert word_error_rate(await heard(ears, await said(voice, text, Speaking(speed=speed))), text) == 0
+
+
+async def test_only_a_last_clause_goes_on(voice: Hibari) -> None:
+    """The sentences before it end as sentences do."""
+    both = await said(voice, f"{PARIS} Of course,")
+    assert [len(pcm) for pcm in both] == [len((await said(voice, text))[0]) for text in (PARIS, "Of course,")]
 
 
 async def test_how_much_silence_is_an_option(workshop: MakeWorkshop) -> None:
@@ -164,6 +247,24 @@ class BrokenVoice(OddVoice):
 
     def from_ids(self, ids: list[int], speed: float, rng: object) -> Pcm:
         raise RuntimeError("the text itself")
+
+
+class HastyVoice(OddVoice):
+    """Makes no pause anywhere; a text alone takes it a second."""
+
+    def phonemize(self, text: str) -> list[str]:
+        return [text]
+
+    def ids(self, phonemes: str) -> list[int]:
+        return [ord(phoneme) for phoneme in phonemes]
+
+    def from_ids(self, ids: list[int], speed: float, rng: object) -> Pcm:
+        return np.ones(24_000 if chr(ids[-1]) == "," else 60_000, np.float32)
+
+
+async def test_a_clause_that_cannot_be_cut_is_said_alone() -> None:
+    alone = await said(Hibari({"hasty": HastyVoice()}, HibariOptions(), Scheduler(1)), "Well,")
+    assert [len(pcm) for pcm in alone] == [24_000]
 
 
 async def test_sound_that_cannot_be_heard_is_none() -> None:

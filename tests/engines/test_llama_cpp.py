@@ -156,7 +156,7 @@ async def test_closing_stops_the_writing_and_frees_the_slot(free: LlamaCpp) -> N
         async with aclosing(free.answer(LONG)) as parts:
             assert isinstance(await anext(parts), Read)
             written = [await anext(parts) for _ in range(3)]
-            assert free._writers._idle == SLOTS - 1
+            assert free._writers.idle == SLOTS - 1
         await all_free(free)
     assert all(isinstance(part, Token) for part in written)
     assert len(watched.chunks) < 30  # of the 200 it would have written

@@ -218,3 +218,32 @@ async def test_a_closed_scheduler_refuses_in_plain_words() -> None:
     scheduler.close()
     with pytest.raises(EngineFailed, match="closed"):
         await scheduler.run(lambda: "", FINAL)
+
+
+async def test_modest_steps_leave_a_worker_to_the_others() -> None:
+    """However many of them wait; and they go on waiting when it is the only one that becomes free."""
+    scheduler = Scheduler(2, modest=SPECULATIVE)
+    first, second, urgent = Step(), Step(), Step()
+    async with asyncio.TaskGroup() as tasks:
+        modest = tasks.create_task(scheduler.run(first, SPECULATIVE))
+        await first.running()
+        waiting = tasks.create_task(scheduler.run(second, PARTIAL))
+        await in_line(waiting)
+        assert scheduler.idle == 1
+        tasks.create_task(scheduler.run(urgent, FINAL))
+        await urgent.running()
+        first.may_end.set()
+        await modest  # its worker is free by now, and it is the only one
+        assert scheduler.idle == 1
+        assert not second.began.is_set()
+        urgent.may_end.set()
+        await second.running()
+        second.may_end.set()
+    assert scheduler.idle == 2
+    scheduler.close()
+
+
+async def test_a_modest_step_runs_where_there_is_one_worker() -> None:
+    modest = Scheduler(1, modest=PARTIAL)
+    assert await modest.run(lambda: "done", PARTIAL) == "done"
+    modest.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from queue import Queue
+
 from realtime.engines.base import Message
 from realtime.engines.slots import Slots
 
@@ -61,3 +64,32 @@ def test_a_slot_comes_back_after_a_failure() -> None:
     except RuntimeError:
         pass
     assert lent(slots, "a") == 0
+
+
+def test_a_turn_that_goes_on_finds_its_own_slot() -> None:
+    """An answer was begun when the user had not said everything yet. The earlier turn's slot remembers less."""
+    slots = Slots(3)
+    with slots.lend(said("a")), slots.lend(said("a", "b", "And what about")) as begun:
+        pass
+    assert lent(slots, "a", "b", "And what about Italy?") == begun
+    assert lent(slots, "a", "b", "And what about it, Ali?") == begun
+
+
+def test_other_words_are_another_conversation() -> None:
+    slots = Slots(2)
+    first = lent(slots, "What is the capital of France?")
+    assert lent(slots, "Where is Rome?") != first
+
+
+def test_who_asks_again_waits_for_the_slot_of_the_answer_that_was_given_up() -> None:
+    slots = Slots(2)
+    given_up, found = threading.Event(), Queue[int]()
+    with slots.lend(said("a", "b", "c"), given_up.is_set) as mine:
+        assert lent(slots, "a", "b", "c") != mine  # it is in use, and for long
+        given_up.set()
+        asking = threading.Thread(target=lambda: found.put(lent(slots, "a", "b", "c")))
+        asking.start()
+        other = lent(slots, "x")  # whoever has no part in it is not kept waiting
+        assert found.empty()
+    assert found.get(timeout=30) == mine != other
+    asking.join()

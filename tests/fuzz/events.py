@@ -85,7 +85,7 @@ _GA: list[dict[str, Any]] = [
             "tool_choice": {"type": "function", "name": "get_weather"},
             "truncation": {"type": "retention_ratio", "retention_ratio": 0.5, "token_limits": {"post_instructions": 9}},
             "tracing": {"workflow_name": "w", "group_id": "g", "metadata": {"a": 1}},
-            "include": ["item.input_audio_transcription.logprobs"],
+            "include": ["item.input_audio_transcription.logprobs", "response.timing"],
             "reasoning": {"effort": "low"},
         },
     },

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import BadConfiguration, ModelUnavailable
-from realtime.models.catalogue import HubSource, PathSource, WheelSource, load_catalogue
+from realtime.models.catalogue import HubSource, PathSource, RequantisedSource, WheelSource, load_catalogue
 from tests.models.shelf import table
 
 
@@ -21,8 +21,12 @@ def test_every_kind_of_engine_the_default_configuration_loads_has_its_model() ->
 
 
 def test_a_default_model_names_one_wheel_and_the_size_and_hash_of_every_file() -> None:
+    """Or the model that does, of which it is made."""
     catalogue = load_catalogue()
     for model in (catalogue.find(name) for name in catalogue.defaults):
+        if isinstance(model.source, RequantisedSource):
+            assert model.size_bytes
+            model = catalogue.find(model.source.model)
         assert isinstance(model.source, WheelSource)
         assert model.size_bytes, model.name
         assert all(file.sha256 for file in model.files), model.name
@@ -99,3 +103,17 @@ BAD = [
 def test_a_table_that_makes_no_sense_is_refused_by_model_and_field(name: str, entry: Any, field: str) -> None:
     with pytest.raises(BadConfiguration, match=rf"model '{name}'.*{field}"):
         load_catalogue({name: entry})
+
+
+@pytest.mark.parametrize("origin", ["nowhere", "fast", "smollm2-135m-instruct-iq4_nl"])
+def test_a_model_is_made_of_one_that_is_not_made_itself(origin: str) -> None:
+    fast = {"kind": "chat", "source": {"from": "requantised", "model": origin}, "files": [{"path": "fast.gguf"}]}
+    with pytest.raises(BadConfiguration, match=r"'fast': `source\.model`"):
+        load_catalogue({"fast": fast})
+
+
+def test_a_model_that_is_made_of_another_is_one_file() -> None:
+    source = {"from": "requantised", "model": "smollm2-135m-instruct-q4_1"}
+    fast = {"kind": "chat", "source": source, "files": [{"path": "a.gguf"}, {"path": "b.gguf"}]}
+    with pytest.raises(BadConfiguration, match="one file"):
+        load_catalogue({"fast": fast})

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Endpointer, Knobs, Paused, Verdict
+from realtime.pipeline.endpoint import (
+    Bar,
+    Began,
+    Boundary,
+    Ended,
+    Endpointer,
+    Hushed,
+    Knobs,
+    Paused,
+    Resumed,
+    Verdict,
+    Wording,
+)
 from tests.protocol.effort import examples
 
 RATE_HZ = 16_000
@@ -25,11 +37,15 @@ class Line:
         self.end = 0
         self._window = window_samples
 
-    def push(self, *probabilities: float) -> list[Boundary]:
+    def hear(self, *probabilities: float) -> list[Boundary]:
         """The boundaries that these windows make."""
-        return [boundary for probability in probabilities if (boundary := self._push(probability))]
+        return [boundary for probability in probabilities for boundary in self._hear(probability)]
 
-    def _push(self, probability: float) -> Boundary | None:
+    def push(self, *probabilities: float) -> list[Boundary]:
+        """The same without what is told of a silence whether or not it ends a turn."""
+        return [boundary for boundary in self.hear(*probabilities) if not isinstance(boundary, Hushed | Resumed)]
+
+    def _hear(self, probability: float) -> list[Boundary]:
         start, self.end = self.end, self.end + self._window
         return self.endpointer.push(probability, start, self.end)
 
@@ -158,6 +174,18 @@ def test_looks_that_fall_into_one_window_are_one() -> None:
     assert line.push(1, 0)[1:] == [Paused(8192, 4096)]
 
 
+def silent(line: Line, windows: int, second: float | None) -> list[Boundary]:
+    """What ends in the silence after `first_look`, when the second look at it is answered at once."""
+    ends = list[Boundary]()
+    for _ in range(windows):
+        for boundary in line.push(0):
+            if isinstance(boundary, Paused):
+                assert not line.endpointer.is_over(Verdict(boundary, second), line.end)
+            else:
+                ends.append(boundary)
+    return ends
+
+
 @pytest.mark.parametrize(
     ("completeness", "windows"), [(1.0, 4), (0.9, 4), (0.89, 10), (0.6, 10), (0.59, 20), (0.0, 20), (None, 12)]
 )
@@ -167,7 +195,7 @@ def test_the_silence_that_ends_a_turn_is_shorter_the_more_complete_it_sounds(
     """To the window: the first bar it reaches, or the longest wait. Between them is what a blind one waits for."""
     line = Line(LOOKS)
     assert not line.endpointer.is_over(Verdict(first_look(line), completeness), line.end)
-    assert [found for found in line.push(*[0] * (windows - 3)) if isinstance(found, Ended)] == []
+    assert silent(line, windows - 3, completeness) == []
     assert line.push(0) == [Ended((2 + windows) * WINDOW)]
 
 
@@ -181,16 +209,130 @@ def test_a_verdict_that_comes_after_its_bar_ends_the_turn_at_once(completeness: 
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "windows"), [((0.7, 1.0), 10), ((1.0, 0.7), 10), ((None, 0.7), 10), ((0.0, 0.7), 20)]
+    ("first", "second", "windows"), [(0.7, 1.0, 10), (0.89, 0.7, 10), (None, 0.7, 10), (0.7, None, 10), (0.0, 0.7, 20)]
 )
-def test_the_least_complete_that_it_sounded_counts(verdicts: tuple[float | None, ...], windows: int) -> None:
+def test_the_least_complete_that_it_sounded_counts(first: float | None, second: float | None, windows: int) -> None:
     """Whichever look that was; one without an answer says nothing beside one with."""
     line = Line(LOOKS)
-    pause = first_look(line)
-    for verdict in verdicts:
-        assert not line.endpointer.is_over(Verdict(pause, verdict), line.end)
-    assert line.push(*[0] * (windows - 3))[1:] == []
+    assert not line.endpointer.is_over(Verdict(first_look(line), first), line.end)
+    assert silent(line, windows - 3, second) == []
     assert line.push(0) == [Ended((2 + windows) * WINDOW)]
+
+
+def test_a_look_that_has_not_been_answered_is_waited_for() -> None:
+    """Though an earlier one would do: it may sound less complete to the later."""
+    line = Line(LOOKS)
+    first = first_look(line)
+    [second] = line.push(*[0] * 4)
+    assert isinstance(second, Paused)
+    assert not line.endpointer.is_over(Verdict(first, 1.0), line.end)
+    assert line.push(0, 0, 0) == []
+    assert line.endpointer.is_over(Verdict(second, 0.95), line.end)
+
+
+def test_a_look_that_was_overtaken_need_not_be_answered() -> None:
+    """Only the newest is."""
+    line = Line(LOOKS)
+    first_look(line)
+    [second] = line.push(*[0] * 4)
+    assert isinstance(second, Paused)
+    assert line.endpointer.is_over(Verdict(second, 0.95), line.end)
+
+
+WORDED = Knobs(
+    silence_ms=640,
+    looks_ms=(64,),
+    bars=(Bar(96, 0.5, "whole"), Bar(192, 0.9, "brief"), Bar(320, 0.8), Bar(480, 0.8, "open"), Bar(576, 0, "whole")),
+)
+
+
+def hush(line: Line) -> tuple[Hushed, Paused]:
+    """Two windows of speech, two of silence, and what is to be found out about them."""
+    [_, hushed, pause] = line.hear(1, 1, 0, 0)
+    assert isinstance(hushed, Hushed)
+    assert isinstance(pause, Paused)
+    return hushed, pause
+
+
+WHOLE, BRIEF, OPEN = "Do I need an umbrella this afternoon?", "What is it?", "I went to the"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "completeness", "windows"),
+    [
+        *((WHOLE, "en", 0.95, 3), (WHOLE, "en", 0.5, 3), (WHOLE, "en", 0.49, 18)),
+        *((BRIEF, "en", 0.95, 6), (BRIEF, "en", 0.85, 20)),
+        *((OPEN, "en", 0.95, 15), (OPEN, "en", 0.5, 20)),
+        *((WHOLE, None, 0.95, 10), (OPEN, "de", 0.95, 10), ("", "en", 0.95, 10), (WHOLE, "xx", 0.5, 20)),
+    ],
+)
+@pytest.mark.parametrize("words_first", [False, True])
+def test_what_the_words_say_decides_how_complete_the_turn_must_sound(
+    text: str, language: str | None, completeness: float, windows: int, words_first: bool
+) -> None:
+    """To the window, whichever is known first; words that say nothing leave it to the sound."""
+    line = Line(WORDED)
+    hushed, pause = hush(line)
+    found: list[Verdict | Wording] = [Verdict(pause, completeness), Wording(hushed, text, language)]
+    for each in reversed(found) if words_first else found:
+        assert not line.endpointer.is_over(each, line.end)
+    assert line.push(*[0] * (windows - 3)) == []
+    assert line.push(0) == [Ended((2 + windows) * WINDOW)]
+
+
+def test_words_that_come_late_end_the_turn_at_once() -> None:
+    """If it has sounded complete enough for them."""
+    line = Line(WORDED)
+    hushed, pause = hush(line)
+    assert not line.endpointer.is_over(Verdict(pause, 0.7), line.end)
+    line.push(*[0] * 7)
+    assert line.endpointer.is_over(Wording(hushed, WHOLE, "en"), line.end)
+
+
+def test_words_alone_end_nothing() -> None:
+    """Before it is known how the turn sounds, or when nobody could tell, they say nothing."""
+    line = Line(WORDED)
+    hushed, pause = hush(line)
+    assert not line.endpointer.is_over(Wording(hushed, WHOLE, "en"), line.end)
+    assert line.push(*[0] * 4) == []
+    assert not line.endpointer.is_over(Verdict(pause, None), line.end)
+    assert line.push(*[0] * 9) == []
+    assert line.push(0) == [Ended(line.end)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_newest_words_of_a_silence_count(again: bool) -> None:
+    """A second hearing may have understood more."""
+    line = Line(WORDED)
+    hushed, pause = hush(line)
+    for text in (OPEN, WHOLE) if again else (WHOLE, OPEN):
+        assert not line.endpointer.is_over(Wording(hushed, text, "en"), line.end)
+    assert not line.endpointer.is_over(Verdict(pause, 0.7), line.end)
+    assert (line.push(0) == [Ended(line.end)]) is again
+
+
+@pytest.mark.parametrize("since", [[1.0, 0.0, 0.0], [*[0.0] * 18, 1.0, 1.0, 0.0, 0.0]])
+def test_words_of_another_silence_are_stale(since: list[float]) -> None:
+    """The speaker has gone on, or it is another turn."""
+    line = Line(WORDED)
+    hushed, _ = hush(line)
+    pause = line.push(*since)[-1]
+    assert isinstance(pause, Paused)
+    assert not line.endpointer.is_over(Wording(hushed, WHOLE, "en"), line.end)
+    assert not line.endpointer.is_over(Verdict(pause, 0.7), line.end)
+    assert line.push(0, 0) == []
+
+
+def test_words_are_forgotten_with_their_silence() -> None:
+    """Speech that goes on makes them the beginning of others."""
+    line = Line(WORDED)
+    hushed, _ = hush(line)
+    assert not line.endpointer.is_over(Wording(hushed, WHOLE, "en"), line.end)
+    [pause] = line.push(1, 0, 0)
+    assert isinstance(pause, Paused)
+    assert not line.endpointer.is_over(Verdict(pause, 0.85), line.end)
+    assert line.push(*[0] * 7) == []
+    assert line.push(0) == [Ended(line.end)]
 
 
 @pytest.mark.parametrize("since", [[1.0], [1.0, 0.0], [1.0, 0.0, 0.0], [*[0.0] * 18, 1.0, 1.0, 0.0, 0.0]])
@@ -223,6 +365,71 @@ def test_a_verdict_is_forgotten_with_its_silence() -> None:
     assert line.push(0) == [Ended(line.end)]
 
 
+def test_a_silence_is_told_of_once_and_so_is_its_end() -> None:
+    """After two windows of it, and with the first window of speech."""
+    line = Line()
+    assert line.hear(1, 1, 1, 0) == [Began(0)]
+    assert line.hear(0) == [Hushed(5 * WINDOW, 3 * WINDOW)]
+    assert line.hear(*[0] * 9) == []
+    assert line.hear(1) == [Resumed(14 * WINDOW)]
+    assert line.hear(1, 1) == []
+
+
+def test_a_shorter_silence_is_not_told_of() -> None:
+    """Nobody learns of the closure of a consonant, nor that it is over."""
+    assert Line().hear(1, *[1, 0] * 50) == [Began(0)]
+
+
+def test_a_turn_that_ends_in_silence_is_not_resumed() -> None:
+    """What follows is another turn."""
+    line = Line(Knobs(silence_ms=96))
+    assert line.hear(1, 1, 0, 0, 0) == [Began(0), Hushed(4 * WINDOW, 2 * WINDOW), Ended(5 * WINDOW)]
+    assert line.hear(1, 1) == [Began(5 * WINDOW)]
+
+
+@pytest.mark.parametrize("silence_ms", [0, 32, 64])
+def test_a_turn_that_ends_no_later_than_its_silence_is_told_of_is_just_over(silence_ms: int) -> None:
+    """There is no time left to get anything ready."""
+    line = Line(Knobs(silence_ms=silence_ms))
+    silent = [0.0] * max(1, silence_ms // 32)
+    assert line.hear(1, 1, *silent) == [Began(0), Ended((2 + len(silent)) * WINDOW)]
+
+
+def test_a_window_can_begin_a_silence_and_be_looked_at() -> None:
+    """The words are wanted before the verdict: they take longer."""
+    line = Line(Knobs(looks_ms=(64,)))
+    assert line.hear(1, 1, 0, 0)[1:] == [Hushed(4 * WINDOW, 2 * WINDOW), Paused(4 * WINDOW, 2 * WINDOW)]
+
+
+def test_a_silence_need_not_be_told_of() -> None:
+    """Then neither is its end."""
+    assert Line(Knobs(hush_ms=0)).hear(1, 1, 0, 0, 0, 1, 0, 0, 0) == [Began(0)]
+
+
+def test_a_silence_that_was_told_of_is_resumed_whatever_the_knobs_are_by_then() -> None:
+    """Every `Hushed` is followed by one `Resumed` or `Ended`."""
+    line = Line()
+    assert line.hear(1, 1, 0, 0)[1:] == [Hushed(4 * WINDOW, 2 * WINDOW)]
+    line.endpointer.knobs = Knobs(hush_ms=320)
+    assert line.hear(0, 1) == [Resumed(5 * WINDOW)]
+
+
+def test_a_silence_that_was_not_told_of_is_when_the_knobs_allow_it() -> None:
+    """With the next window, and once."""
+    line = Line(Knobs(hush_ms=320))
+    assert line.hear(1, 1, 0, 0, 0) == [Began(0)]
+    line.endpointer.knobs = Knobs()
+    assert line.hear(0, 0) == [Hushed(6 * WINDOW, 2 * WINDOW)]
+
+
+def test_stopping_in_a_silence_forgets_it() -> None:
+    """The turn is gone: nothing is resumed."""
+    line = Line()
+    line.hear(1, 1, 0, 0)
+    line.endpointer.stop()
+    assert line.hear(1, 1) == [Began(4 * WINDOW)]
+
+
 @examples
 @given(st.lists(st.sampled_from([0.0, 0.34, 0.36, 0.5, 1.0]), max_size=200), st.sampled_from([0, 32, 64, 500]))
 def test_boundaries_alternate_and_only_go_forward(probabilities: Iterable[float], silence_ms: int) -> None:
@@ -233,3 +440,20 @@ def test_boundaries_alternate_and_only_go_forward(probabilities: Iterable[float]
     for before, after in pairwise(boundaries):
         shortest = 2 * WINDOW + max(silence_ms * 16, WINDOW) if isinstance(before, Began) else 0
         assert after.at_sample - before.at_sample >= shortest
+
+
+@examples
+@given(
+    st.lists(st.sampled_from([0.0, 0.36, 1.0]), max_size=200),
+    st.sampled_from([0, 32, 96, 500]),
+    st.sampled_from([0, 32, 64, 200]),
+)
+def test_every_silence_that_is_told_of_is_resumed_or_ends_the_turn(
+    probabilities: Iterable[float], silence_ms: int, hush_ms: int
+) -> None:
+    """At once, and nothing else is told in between."""
+    boundaries = Line(Knobs(silence_ms=silence_ms, hush_ms=hush_ms)).hear(*probabilities)
+    for before, after in pairwise(boundaries):
+        assert isinstance(before, Hushed) == isinstance(after, Resumed) or isinstance(after, Ended)
+        if isinstance(before, Hushed):
+            assert before.since_sample < before.at_sample <= after.at_sample

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.audio import Pcm
-from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Knobs, Paused, Verdict
+from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Hushed, Knobs, Paused, Resumed, Verdict
 from realtime.pipeline.listen import Listener
 from tests.fakes import FakeDetector
 from tests.protocol.effort import examples
@@ -41,6 +41,7 @@ class Hearing:
     knobs: Knobs | None = KNOBS
     max_turn_ms: int = 60_000
     boundaries: list[Boundary] = field(default_factory=list)
+    silences: list[Hushed | Resumed] = field(default_factory=list)
     turns: list[Pcm] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,8 +49,16 @@ class Hearing:
         self.listener.tune(self.knobs)
 
     def push(self, pcm: Pcm) -> list[Boundary]:
-        """Hear `pcm` and take each turn when it ends, as a conversation does. The boundaries in it."""
-        heard = list(self._heard(pcm))
+        """Hear `pcm` and take each turn when it ends, as a conversation does. The boundaries in it.
+
+        What is told of a silence whether or not it ends a turn is kept by itself.
+        """
+        heard = list[Boundary]()
+        for boundary in self._heard(pcm):
+            if isinstance(boundary, Hushed | Resumed):
+                self.silences.append(boundary)
+            else:
+                heard.append(boundary)
         self.boundaries += heard
         return heard
 
@@ -282,6 +291,44 @@ def test_whatever_the_verdicts_and_however_late_no_sample_is_lost(
         assert np.array_equal(turn, said[start:end])
     if len(marks) % 2:
         assert np.array_equal(hearing.listener.take(no_tail), said[marks[-1] :])
+
+
+def test_a_silence_is_told_of_before_it_ends_the_turn() -> None:
+    """What is heard up to then is the whole turn, but for the rest of the silence."""
+    said = sound(10 * WINDOW, 2 * WINDOW, WINDOW, SILENCE)
+    hearing = Hearing()
+    hearing.push(said)
+    assert hearing.silences == [
+        Hushed(12 * WINDOW, 10 * WINDOW),
+        Resumed(12 * WINDOW),
+        Hushed(15 * WINDOW, 13 * WINDOW),
+    ]
+    assert hearing.boundaries == [Began(0), Ended(len(said))]
+
+
+def test_the_longest_turn_can_end_in_the_window_that_tells_of_a_silence() -> None:
+    """First the one, then the other."""
+    listener = Listener(FakeDetector(), max_turn_ms=960)
+    listener.tune(KNOBS)
+    told = list(listener.push(sound(28 * WINDOW, 2 * WINDOW)))
+    assert told == [Began(0), Hushed(30 * WINDOW, 28 * WINDOW), Ended(30 * WINDOW)]
+
+
+def test_a_turn_that_is_taken_in_a_silence_is_not_resumed() -> None:
+    """Nor is a silence looked at that was told of in the same window."""
+    listener = Listener(FakeDetector(), max_turn_ms=60_000)
+    listener.tune(Knobs(looks_ms=(64,)))
+    told = list[Boundary]()
+    for boundary in listener.push(sound(4 * WINDOW, 5 * WINDOW, 4 * WINDOW, 5 * WINDOW)):
+        told.append(boundary)
+        if told[-1] == Hushed(6 * WINDOW, 4 * WINDOW):
+            assert len(listener.take(no_tail)) == 6 * WINDOW
+    assert told[:2] == [Began(0), Hushed(6 * WINDOW, 4 * WINDOW)]
+    assert told[2:] == [
+        Began(6 * WINDOW),
+        Hushed(15 * WINDOW, 13 * WINDOW),
+        Paused(15 * WINDOW, 13 * WINDOW),
+    ]
 
 
 def test_what_is_new_of_a_turn_is_shown_once() -> None:

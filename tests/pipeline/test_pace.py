@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.pipeline.pace import pace
+from realtime.pipeline.pace import Gate, pace
 from realtime.pipeline.speak import Piece
 from tests.fakes import HandClock, settle
 from tests.pipeline.streams import collect, stream
@@ -37,10 +37,11 @@ class Listener:
     unheard_ms: list[int]
     """How much had come and not been heard, just after each piece came."""
     played_until_ms: int = 0
+    gate: Gate = field(default_factory=Gate)
 
     def hears(self, pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
         """`pieces` at their pace."""
-        return pace(pieces, RATE_HZ, self.lead_ms, self.clock)
+        return pace(pieces, RATE_HZ, self.lead_ms, self.clock, self.gate)
 
     def takes(self, come: Piece) -> None:
         """The next piece is here."""
@@ -99,7 +100,7 @@ async def test_words_without_sound_do_not_wait() -> None:
     """They take no time."""
     clock = HandClock()
     pieces = [piece(100), piece(0, "?!"), piece(100), piece(0, "…")]
-    paced = pace(stream(pieces), RATE_HZ, 1000, clock)
+    paced = pace(stream(pieces), RATE_HZ, 1000, clock, Gate())
     assert await collect(paced) == pieces
 
 
@@ -118,6 +119,55 @@ async def test_stopping_is_not_held_up_by_the_pace(lead_ms: float) -> None:
         await settle()
         running.cancel()
     assert listener.released_ms == [0]
+
+
+@pytest.mark.parametrize(
+    ("closed_ms", "opened_ms", "released_ms"),
+    [
+        pytest.param(110, 180, [0, 0, 100, 200, 300, 400], id="not for long enough to be noticed"),
+        pytest.param(110, 330, [0, 0, 100, 330, 330, 430], id="until the lead is nearly used up"),
+        pytest.param(110, 700, [0, 0, 100, 700, 700, 800], id="until nothing was left to play"),
+    ],
+)
+async def test_what_a_closed_gate_held_back_follows_without_a_burst(
+    closed_ms: int, opened_ms: int, released_ms: list[int]
+) -> None:
+    """Who has played all of it in the meantime begins anew, with the same lead."""
+    clock = HandClock()
+    listener = Listener(200, clock, [], [])
+
+    async def run() -> None:
+        async for come in listener.hears(stream([piece(100)] * 6)):
+            listener.takes(come)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run())
+        await clock.advance(closed_ms / 1000)
+        listener.gate.close()
+        await clock.advance((opened_ms - closed_ms) / 1000)
+        assert listener.gate.holds_back == (opened_ms > 200)
+        listener.gate.open()
+        await clock.advance(2)
+    assert listener.released_ms == released_ms
+    assert max(listener.unheard_ms) <= 200
+
+
+async def test_stopping_is_not_held_up_by_a_closed_gate() -> None:
+    """A barge-in stops what is held back as well."""
+    clock = HandClock()
+    listener = Listener(500, clock, [], [])
+    listener.gate.close()
+
+    async def run() -> None:
+        async for come in listener.hears(stream([piece(100)] * 6)):
+            listener.takes(come)
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(run())
+        await settle()
+        assert listener.gate.holds_back
+        running.cancel()
+    assert (listener.gate.holds_back, listener.released_ms) == (False, [])
 
 
 @examples

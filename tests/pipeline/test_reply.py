@@ -20,9 +20,11 @@ from realtime.engines.base import (
     Speaking,
     Token,
     ToolCallPart,
+    Urgency,
 )
 from realtime.errors import EngineFailed
-from realtime.pipeline.reply import AHEAD_MS, Answer, Voice, say, write
+from realtime.pipeline.answer import Asides
+from realtime.pipeline.reply import AHEAD_MS, UNHEARD_PIECES, Reply, Voice
 from realtime.pipeline.speak import Piece
 from tests.fakes import FakeChat, FakeSynthesizer, HandClock, settle
 
@@ -70,8 +72,20 @@ class Whisperer(FakeSynthesizer):
             self.closed += 1
 
 
+async def perform(reply: Reply, asides: Asides, play: Callable[[Piece], Awaitable[None]]) -> Finish:
+    """Make a reply and let it out as it is made."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            making = tasks.create_task(reply.make())
+            finish = await reply.let_out(asides, play)
+            await making
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return finish
+
+
 @dataclass
-class Reply:
+class Audience:
     """What came of one reply, with everything around it."""
 
     chat: FakeChat | Improviser = field(default_factory=FakeChat)
@@ -83,7 +97,9 @@ class Reply:
     asides: list[AnswerPart | str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.answer = Answer(self.chat, PROMPT, self)
+        voice = Voice(synthesizer=self.synthesizer, speaking=Speaking(), rate_hz=24_000, lead_ms=self.lead_ms)
+        self.spoken_reply = Reply(self.chat, PROMPT, voice, self.clock)
+        self.written_reply = Reply(self.chat, PROMPT, None, self.clock)
 
     async def began(self) -> None:
         assert not self.shown
@@ -102,10 +118,10 @@ class Reply:
     async def written(self) -> Finish:
         """The reply in writing."""
 
-        async def show(text: str) -> None:
-            self.shown.append(text)
+        async def show(piece: Piece) -> None:
+            self.shown.append(piece.text)
 
-        return await write(self.answer, show)
+        return await perform(self.written_reply, self, show)
 
     async def spoken(self, play: Callable[[Piece], Awaitable[None]] | None = None) -> Finish:
         """The reply aloud."""
@@ -113,14 +129,7 @@ class Reply:
         async def keep(piece: Piece) -> None:
             self.played.append(piece)
 
-        voice = Voice(
-            synthesizer=self.synthesizer,
-            speaking=Speaking(),
-            rate_hz=24_000,
-            lead_ms=self.lead_ms,
-            clock=self.clock,
-        )
-        return await say(self.answer, voice, play or keep)
+        return await perform(self.spoken_reply, self, play or keep)
 
     @property
     def text(self) -> str:
@@ -135,7 +144,7 @@ class Reply:
 
 async def test_an_answer_is_written_as_it_comes() -> None:
     """Word by word, and then how it ended."""
-    reply = Reply()
+    reply = Audience()
     finish = await reply.written()
     assert reply.shown == ["Paris.", " It", " lies", " on", " the", " Seine."]
     assert (finish.reason, finish.completion_tokens) == ("stop", 6)
@@ -144,7 +153,7 @@ async def test_an_answer_is_written_as_it_comes() -> None:
 
 async def test_an_answer_is_spoken_in_its_own_time() -> None:
     """50 ms a letter, half a second ahead."""
-    reply = Reply()
+    reply = Audience()
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(reply.spoken())
         await reply.clock.advance(0)
@@ -162,7 +171,7 @@ async def test_an_answer_is_spoken_in_its_own_time() -> None:
 async def test_the_first_sentence_is_spoken_while_the_model_still_writes() -> None:
     """As soon as it is known to be one."""
     chat = FakeChat(gate=asyncio.Event())
-    reply = Reply(chat)
+    reply = Audience(chat)
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(reply.spoken())
         await settle()
@@ -181,7 +190,7 @@ async def test_the_first_sentence_is_spoken_while_the_model_still_writes() -> No
 @pytest.mark.parametrize("aloud", [True, False])
 async def test_an_answer_without_a_word_has_never_begun(aloud: bool) -> None:
     """It is complete all the same."""
-    reply = Reply(Improviser([Finish(reason="length", completion_tokens=0)]))
+    reply = Audience(Improviser([Finish(reason="length", completion_tokens=0)]))
     finish = await (reply.spoken() if aloud else reply.written())
     assert finish.reason == "length"
     assert (reply.asides, reply.text) == ([], "")
@@ -190,25 +199,25 @@ async def test_an_answer_without_a_word_has_never_begun(aloud: bool) -> None:
 async def test_calls_of_functions_are_not_spoken() -> None:
     """They are no words."""
     call, whole = ToolCallPart(index=0, call_id="c", name="clock", arguments="{}"), CallWhole(index=0)
-    reply = Reply(Improviser([Token("Wait."), call, whole, Finish(reason="tool_calls")]))
+    reply = Audience(Improviser([Token("Wait."), call, whole, Finish(reason="tool_calls")]))
     assert (await reply.written()).reason == "tool_calls"
     assert reply.text == "Wait."
     assert reply.asides == ["began", call, whole]
-    assert reply.answer.tokens_written == 2
+    assert reply.written_reply.answer.tokens_written == 2
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "tool_calls", "content_filter"])
 async def test_a_call_is_whole_when_the_model_says_so(reason: FinishReason) -> None:
     """However the answer ends: somebody would make half a call."""
     call = ToolCallPart(index=0, call_id="c", name="clock", arguments="{")
-    reply = Reply(Improviser([call, Finish(reason=reason)]))
+    reply = Audience(Improviser([call, Finish(reason=reason)]))
     await reply.written()
     assert reply.asides == [call]
 
 
 async def test_an_answer_begins_with_its_first_word() -> None:
     """Blanks before it are no beginning, and nobody is shown them."""
-    reply = Reply(Improviser([Token("\n"), Token(" \n"), Token(" Yes"), Token(" \n"), Finish(reason="stop")]))
+    reply = Audience(Improviser([Token("\n"), Token(" \n"), Token(" Yes"), Token(" \n"), Finish(reason="stop")]))
     await reply.written()
     assert (reply.shown, reply.asides[0]) == (["Yes", " \n"], "began")
 
@@ -216,11 +225,11 @@ async def test_an_answer_begins_with_its_first_word() -> None:
 async def test_what_an_answer_costs_is_known_while_it_is_written() -> None:
     """Also of one that never ends: what was read, and the pieces that came."""
     read = Read(prompt_tokens=30, cached_tokens=20)
-    reply = Reply(Improviser([read, Token("One"), Token(" two")]))
-    assert reply.answer.tokens_used == 0
+    reply = Audience(Improviser([read, Token("One"), Token(" two")]))
+    assert reply.written_reply.answer.tokens_used == 0
     with pytest.raises(EngineFailed):
         await reply.written()
-    assert (reply.answer.tokens_written, reply.answer.tokens_used) == (2, 32)
+    assert (reply.written_reply.answer.tokens_written, reply.written_reply.answer.tokens_used) == (2, 32)
     assert reply.asides[0] == read
 
 
@@ -228,7 +237,7 @@ async def test_cancelling_stops_the_model_and_the_voice() -> None:
     """Both have let go of everything when the cancelled reply is over; nothing is played afterwards."""
     chat, synthesizer = FakeChat(gate=asyncio.Event(), script=["One. Two. Three."]), Whisperer()
     assert chat.gate
-    reply = Reply(chat, synthesizer)
+    reply = Audience(chat, synthesizer)
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(reply.spoken())
         await settle()
@@ -245,7 +254,7 @@ async def test_cancelling_stops_the_model_and_the_voice() -> None:
 
 async def test_cancelling_a_reply_that_is_being_played_stops_it_there() -> None:
     """The model and the voice have been done for long; what they made is not sent."""
-    reply = Reply()
+    reply = Audience()
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(reply.spoken())
         await reply.clock.advance(0.2)
@@ -258,7 +267,7 @@ async def test_cancelling_a_reply_that_is_being_played_stops_it_there() -> None:
 async def test_cancelling_a_written_reply_stops_the_model() -> None:
     """At the word it had come to."""
     chat = FakeChat(gate=asyncio.Event())
-    reply = Reply(chat)
+    reply = Audience(chat)
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(reply.written())
         await settle()
@@ -270,7 +279,7 @@ async def test_a_long_answer_does_not_run_ahead_of_its_listener() -> None:
     """No more is spoken than 10 s and the sentence that no longer fits; the model waits like everybody else."""
     sentence = "Nine words that take two seconds to be said. "
     chat = Improviser([*[Token(sentence)] * 500, Finish(reason="stop")])
-    reply = Reply(chat, FakeSynthesizer(ms_per_letter=2000 / len(sentence.strip())))
+    reply = Audience(chat, FakeSynthesizer(ms_per_letter=2000 / len(sentence.strip())))
     async with asyncio.TaskGroup() as tasks:
         speaking = tasks.create_task(reply.spoken())
         await reply.clock.advance(0)
@@ -286,7 +295,7 @@ async def test_a_long_answer_does_not_run_ahead_of_its_listener() -> None:
 @pytest.mark.parametrize("aloud", [True, False])
 async def test_a_model_that_fails_fails_the_reply(aloud: bool) -> None:
     """With its own words, and nothing goes on behind it."""
-    reply = Reply(Improviser([Token("One. "), Token("Two"), EngineFailed("out of memory")]))
+    reply = Audience(Improviser([Token("One. "), Token("Two"), EngineFailed("out of memory")]))
     async with asyncio.TaskGroup() as tasks:
         replying = tasks.create_task(_failing(reply.spoken() if aloud else reply.written()))
         await reply.clock.advance(60)
@@ -296,7 +305,7 @@ async def test_a_model_that_fails_fails_the_reply(aloud: bool) -> None:
 async def test_a_voice_that_fails_fails_the_reply_and_stops_the_model() -> None:
     """Nobody would hear what it still writes."""
     chat = Improviser([Token("One. "), *[Token("and ")] * 100])
-    reply = Reply(chat, FakeSynthesizer(fails=True))
+    reply = Audience(chat, FakeSynthesizer(fails=True))
     assert str(await _failing(reply.spoken())) == "the fake voice is hoarse"
     assert chat.closed
     assert chat.given < 100
@@ -305,7 +314,7 @@ async def test_a_voice_that_fails_fails_the_reply_and_stops_the_model() -> None:
 @pytest.mark.parametrize("aloud", [True, False])
 async def test_an_answer_that_breaks_off_is_a_failure_once_it_was_heard(aloud: bool) -> None:
     """An answer is closed by a `Finish`; without one, nobody knows whether that was all."""
-    reply = Reply(Improviser([Token("Paris. "), Token("It")]))
+    reply = Audience(Improviser([Token("Paris. "), Token("It")]))
     async with asyncio.TaskGroup() as tasks:
         replying = tasks.create_task(_failing(reply.spoken() if aloud else reply.written()))
         await reply.clock.advance(60)
@@ -316,7 +325,7 @@ async def test_an_answer_that_breaks_off_is_a_failure_once_it_was_heard(aloud: b
 async def test_a_fault_in_playing_stops_model_and_voice() -> None:
     """It is told as it is, not as a group of faults."""
     chat = Improviser([Token("One. "), *[Token("and ")] * 100])
-    reply = Reply(chat)
+    reply = Audience(chat)
 
     async def play(piece: Piece) -> None:
         raise ConnectionError("nobody there")
@@ -331,3 +340,72 @@ async def _failing(reply: Awaitable[Finish]) -> EngineFailed:
     with pytest.raises(EngineFailed) as failure:
         await reply
     return failure.value
+
+
+# --- begun before it is wanted ---------------------------------------------------------------------------------------
+
+
+async def test_only_the_beginning_is_made_of_what_nobody_has_asked_for() -> None:
+    """And nothing of it is told; once it is let out, all of it is there, from the first word on."""
+    chat = FakeChat(["One. Two. Three. Four. Five. Six. Seven. Eight. Nine. Ten."])
+    audience = Audience(chat, FakeSynthesizer(ms_per_letter=100))
+    reply = audience.spoken_reply
+    async with asyncio.TaskGroup() as tasks:
+        making = tasks.create_task(reply.make())
+        await settle()
+        made = sum(len(text) for text, _ in audience.synthesizer.spoken)
+        assert UNHEARD_PIECES <= made < UNHEARD_PIECES + len("Three.")
+        assert {speaking.urgency for _, speaking in audience.synthesizer.spoken} == {Urgency.SPECULATIVE}
+        assert (audience.asides, audience.played) == ([], [])
+
+        async def keep(piece: Piece) -> None:
+            audience.played.append(piece)
+
+        letting_out = tasks.create_task(reply.let_out(audience, keep))
+        await audience.clock.advance(10)
+        await making
+    assert audience.text == "One. Two. Three. Four. Five. Six. Seven. Eight. Nine. Ten."
+    assert audience.asides == ["began"]
+    assert audience.synthesizer.spoken[-1][1].urgency is Urgency.FINAL
+    assert letting_out.result().reason == "stop"
+
+
+async def test_a_reply_in_writing_waits_after_its_first_words() -> None:
+    """The same without a voice."""
+    audience = Audience(FakeChat(["word " * 99 + "end"]))
+    async with asyncio.TaskGroup() as tasks:
+        making = tasks.create_task(audience.written_reply.make())
+        await settle(500)
+        assert audience.written_reply.answer.tokens_written == UNHEARD_PIECES + 1
+        assert not making.done()
+        making.cancel()
+
+
+async def test_what_is_not_to_be_said_is_told_in_its_order_when_it_may_be() -> None:
+    """A call that was written before anybody wanted it is passed on like any other, and before what follows it."""
+    read = Read(prompt_tokens=30, cached_tokens=10)
+    call, whole = ToolCallPart(index=0, call_id="call_1", name="clock"), CallWhole(index=0)
+    late = ToolCallPart(index=1, call_id="call_2", name="clock")
+    end = Finish(reason="tool_calls", prompt_tokens=30, cached_tokens=10, completion_tokens=4)
+    audience = Audience(Improviser([read, Token("Hm."), call, whole, late, end]))
+    reply = audience.written_reply
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(reply.make())
+        await settle()
+        assert audience.asides == []
+        assert reply.answer.tokens_worked == 20 + 4
+
+        async def show(piece: Piece) -> None:
+            audience.shown.append(piece.text)
+
+        await reply.let_out(audience, show)
+    assert audience.asides == [read, "began", call, whole, late]
+    assert audience.shown == ["Hm."]
+
+
+async def test_one_that_failed_unheard_is_known_to_have() -> None:
+    """Nobody is told; whoever would have let it out can make another."""
+    reply = Audience(Improviser([EngineFailed("out of memory")])).spoken_reply
+    assert not reply.failed
+    await reply.make()
+    assert reply.failed

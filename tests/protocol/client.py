@@ -50,6 +50,7 @@ OFFER = Offer(
     languages=frozenset({"en", "de", "fr"}),
     abilities=frozenset({"tools", "images", "reasoning", "counting"}),
     semantic_turns=True,
+    echo_cancellation=True,
     prompts={"greeting": StoredPrompt(instructions="Greet {{ name }} in {{tone}} words.", version="2")},
     max_buffer_ms=2000,
 )

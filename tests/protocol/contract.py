@@ -14,16 +14,28 @@ from typing import Any, get_args
 
 import msgspec
 from openai.types import realtime as openai
+from openai.types.realtime import realtime_audio_input_turn_detection as answered
+from openai.types.realtime import realtime_transcription_session_audio_input_turn_detection as only_heard
 from pydantic import BaseModel, ValidationError
 
 from realtime.protocol import server_events as said
+from realtime.protocol.config import RESPONSE_TIMING
+from realtime.protocol.interruption import OutputDucked, OutputResumed
+from realtime.protocol.timing import ResponseTiming
 
 UNDECLARED: dict[type[BaseModel], frozenset[str]] = {
     openai.RealtimeSessionCreateRequest: frozenset({"id", "object", "expires_at", "temperature"}),
     openai.RealtimeTranscriptionSessionCreateRequest: frozenset({"id", "object", "expires_at"}),
+    openai.RealtimeAudioConfigInput: frozenset({"echo_cancellation"}),
+    openai.RealtimeTranscriptionSessionAudioInput: frozenset({"echo_cancellation"}),
+    **{
+        kind: frozenset({"barge_in"})
+        for module in (answered, only_heard)
+        for kind in (module.ServerVad, module.SemanticVad)
+    },
 }
 """What OpenAI's server sends although the library's class is that of the request, which has none of it; and our
-extension `temperature`, shown to a client that has set it."""
+extensions `temperature`, `barge_in` and `echo_cancellation`, shown to a client that has set them."""
 
 _ITEM = frozenset({"id", "object", "status"})
 
@@ -53,6 +65,17 @@ ALWAYS_SENT: dict[type[BaseModel], frozenset[str]] = {
 """Fields the library declares optional, with which OpenAI's server yet answers every time."""
 
 
+EXTENSIONS: dict[str, type[msgspec.Struct]] = {
+    "response.timing": ResponseTiming,
+    "response.output_audio.ducked": OutputDucked,
+    "response.output_audio.resumed": OutputResumed,
+}
+"""Events of our own, which the library reads as some event that it does not know. Sent only to clients that ask."""
+
+INCLUDED = {RESPONSE_TIMING}
+"""Values of `session.include` of our own, by which they ask."""
+
+
 class ContractBroken(AssertionError):
     """The server said something a client of OpenAI does not expect."""
 
@@ -80,16 +103,37 @@ CLIENT_EVENTS = classes_of(openai.RealtimeClientEvent)
 def check_event(text: str) -> dict[str, Any]:
     """The server event in `text`, as plain values, if it keeps the contract."""
     event: dict[str, Any] = json.loads(text, object_pairs_hook=_without_repeats)
+    if event.get("type") in EXTENSIONS:
+        return _check_extension(event)
     declared = SERVER_EVENTS.get(event.get("type", ""))
     if declared is None:
         raise ContractBroken(f"no server event: {text}")
     try:
-        read = declared.model_validate_json(text, strict=True)
+        read = declared.model_validate_json(json.dumps(_without_extensions(event)), strict=True)
     except ValidationError as problem:
         raise ContractBroken(f"{problem}\n{text}") from problem
     for fault in _faults(read, event["type"]):
         raise ContractBroken(f"{fault}\n{text}")
     return event
+
+
+def _check_extension(event: dict[str, Any]) -> dict[str, Any]:
+    body = {name: value for name, value in event.items() if name != "event_id"}
+    try:
+        read = msgspec.convert(body, EXTENSIONS[event["type"]])
+    except msgspec.ValidationError as problem:
+        raise ContractBroken(f"{problem}\n{event}") from problem
+    if msgspec.to_builtins(read) != body or not isinstance(event.get("event_id"), str):
+        raise ContractBroken(f"not the extension's fields, or no id: {event}")
+    return event
+
+
+def _without_extensions(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as it would be for a client that had asked for none."""
+    session = event.get("session")
+    if not isinstance(session, dict) or not isinstance(session.get("include"), list):
+        return event
+    return event | {"session": session | {"include": [value for value in session["include"] if value not in INCLUDED]}}
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from realtime.protocol.config import AudioFormat, PcmFormat, ServerVad
+from realtime.protocol import server_events as said
+from realtime.protocol.config import AudioFormat, PcmFormat, ServerVad, confirms_barge_in
+from realtime.protocol.interruption import OutputDucked, OutputResumed
 from realtime.protocol.session_object import AnySessionObject
 
 
@@ -18,6 +20,12 @@ class Ears:
         self.awaiting = False
         """Whether silence will be reported."""
         self.wants_words_early = False
+        self.confirms = False
+        """Whether speech over an answer is doubted first."""
+        self.ducked = False
+        self.held = False
+        self.heard: said.AudioDelta | None = None
+        """The last sound that the client was sent."""
         self._detecting = False
         self._timeout_ms: int | None = None
         self._awaited_ms: int | None = None
@@ -28,6 +36,7 @@ class Ears:
         wanted = heard.transcription
         self.wants_words_early = wanted is not None and (transcribes or wanted.delay is not None)
         self._detecting = heard.turn_detection is not None
+        self.confirms = confirms_barge_in(heard.turn_detection)
         self.speaking = self.speaking and self._detecting
         detection = heard.turn_detection
         idle_ms = detection.idle_timeout_ms if isinstance(detection, ServerVad) else None
@@ -37,7 +46,7 @@ class Ears:
         assert self._detecting
         assert not self.speaking, "speech started twice"
         assert self.announced in (None, item_id)
-        self.speaking, self.announced = True, item_id
+        self.speaking, self.announced, self.ducked = True, item_id, False
 
     def hear_end(self, item_id: str) -> None:
         assert self.speaking, "speech stopped that had not started"
@@ -73,6 +82,25 @@ class Ears:
     def stop_awaiting(self) -> None:
         assert self.awaiting, "nobody waits"
         self.awaiting = False
+
+    def hear_voice(self, event: said.AudioDelta | OutputDucked | OutputResumed) -> None:
+        if isinstance(event, said.AudioDelta):
+            self.heard = event
+            return
+        assert self.heard, "nothing was to be heard that could be ducked"
+        assert (event.response_id, event.item_id) == (self.heard.response_id, self.heard.item_id)
+        assert self.ducked == isinstance(event, OutputResumed), "ducked twice, or resumed without"
+        self.ducked = isinstance(event, OutputDucked)
+
+    def hold(self, held: bool) -> None:
+        assert self.held != held, "held twice, or released without"
+        self.held = held
+
+    def judge_doubt(self) -> None:
+        """After a step."""
+        assert self.ducked == self.held, "the voice is not held as the client was told"
+        assert self.confirms or not self.ducked, "speech is doubted that stops an answer at once"
+        assert not (self.ducked and self.speaking), "somebody who speaks is doubted"
 
     def judge_silence(self, answered: bool, may_wait: bool) -> None:
         """After a step, in which an answer has ended if `answered`."""

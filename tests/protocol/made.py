@@ -13,6 +13,7 @@ from realtime.protocol.items import (
     McpListTools,
     Message,
 )
+from realtime.protocol.timing import ResponseTiming
 from tests.protocol.life import Content, ItemLife, Life, course_of
 from tests.protocol.servers import Servers
 
@@ -108,6 +109,11 @@ class Made:
         assert life.started, "a reply was stopped that had not been started"
         assert not life.stopped, "a reply was stopped twice"
         life.stopped = True
+
+    def sees_timing(self, event: ResponseTiming) -> None:
+        """How long a response took to say something."""
+        outputs = self._life(event.response_id).outputs
+        assert event.item_id in {life.item.id for life in outputs if isinstance(life.item, Message)}
 
     def sees(self, event: said.ServerEvent) -> None:
         """An event about a response, about its output, or about an MCP server."""

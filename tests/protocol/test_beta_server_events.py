@@ -12,6 +12,7 @@ from realtime.protocol import beta, wire
 from realtime.protocol import server_events as said
 from realtime.protocol.beta.server_events import RENAMED, RETOLD, UNCHANGED
 from realtime.protocol.config import PcmaFormat, first_config
+from realtime.protocol.interruption import OutputDucked, OutputResumed
 from realtime.protocol.items import (
     FunctionCall,
     FunctionCallOutput,
@@ -29,9 +30,11 @@ from realtime.protocol.items import (
     OutputText,
 )
 from realtime.protocol.session_object import describe_session
+from realtime.protocol.timing import ResponseTiming
 from tests.protocol.beta_contract import SERVER_EVENTS as BETA_EVENTS
 from tests.protocol.beta_contract import check_beta_event
-from tests.protocol.contract import SERVER_EVENTS, ContractBroken, events_said
+from tests.protocol.contract import EXTENSIONS, SERVER_EVENTS, ContractBroken, events_said
+from tests.protocol.timing import WATERFALL
 
 NOT_TOLD = {
     "conversation.item.done",
@@ -41,6 +44,7 @@ NOT_TOLD = {
     *(f"mcp_list_tools.{what}" for what in ("in_progress", "completed", "failed")),
     *(f"response.mcp_call.{what}" for what in ("in_progress", "completed", "failed")),
     *(f"response.mcp_call_arguments.{what}" for what in ("delta", "done")),
+    *EXTENSIONS,
 }
 """What the beta has no word for, or says with another event."""
 
@@ -137,6 +141,9 @@ EXAMPLES: list[said.ServerEvent] = [
     said.McpListInProgress(item_id="item_3"),
     said.McpListCompleted(item_id="item_3"),
     said.McpListFailed(item_id="item_3"),
+    ResponseTiming(response_id="resp_1", item_id="item_2", timing=WATERFALL),
+    OutputDucked(response_id="resp_1", item_id="item_2"),
+    OutputResumed(response_id="resp_1", item_id="item_2"),
 ]
 
 OF_MCP: list[Item] = [
@@ -161,8 +168,8 @@ def told(event: said.ServerEvent) -> list[dict[str, Any]]:
 
 def test_every_event_of_openais_library_has_its_rule() -> None:
     rules = [UNCHANGED, RENAMED.keys(), RETOLD.keys(), OF_THE_SESSION, NOT_TOLD]
-    assert set().union(*rules) == SERVER_EVENTS.keys()
-    assert sum(map(len, rules)) == len(SERVER_EVENTS)
+    assert set().union(*rules) == SERVER_EVENTS.keys() | EXTENSIONS.keys()
+    assert sum(map(len, rules)) == len(SERVER_EVENTS) + len(EXTENSIONS)
 
 
 def test_every_event_of_the_beta_can_be_told() -> None:

@@ -31,6 +31,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"audio": {"output": {"format": {"type": "audio/pcmu"}}}},
     {"audio": {"input": {"format": {"type": "audio/pcma"}}}},
     {"audio": {"input": {"noise_reduction": {"type": "far_field"}}}},
+    {"audio": {"input": {"echo_cancellation": {"type": "server"}}}},
     {"audio": {"input": {"transcription": {"delay": "low"}}}},
     {"audio": {"input": {"transcription": {"language": "en"}}}},
     {"audio": {"input": {"transcription": {"prompt": "Tea."}}}},

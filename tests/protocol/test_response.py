@@ -18,6 +18,7 @@ from realtime.protocol.response import Output, Plan, Response, Stage
 from realtime.protocol.tool_servers import ToolServers
 from tests.protocol.client import AUDIO_CLOSING, OPENING, TEXT_CLOSING
 from tests.protocol.contract import check_event
+from tests.protocol.timing import WATERFALL
 
 PLAN = Plan(
     instructions="",
@@ -53,6 +54,7 @@ STEPS: dict[str, Step] = {
     "begin call": lambda response: response.begin_call("call_1", "dance"),
     "write call": lambda response: response.write_call("call_1", "{}"),
     "end call": lambda response: response.end_call("call_1"),
+    "time": lambda response: response.time(WATERFALL),
     "finish": finish,
 }
 
@@ -83,13 +85,19 @@ CALL_DONE = ["response.function_call_arguments.done", *CALL_CLOSING]
 def table(modality: Modality) -> dict[str, dict[str, list[str]]]:
     """For each stage what each step says; what is missing cannot happen."""
     deltas, say = DELTAS[modality], "speak" if modality == "audio" else "write"
-    running = {"begin": OPENING, say: OPENING + deltas, "begin call": CALL_OPENING, "write call": []}
+    running = {"begin": OPENING, say: OPENING + deltas, "begin call": CALL_OPENING, "write call": [], "time": []}
     writing = {"write call": [CALL_WRITING], "end call": CALL_DONE}
     return {
         "waiting": {"start": [], "finish": ["response.done"]},
         "running": running | {"finish": ["response.done"]},
-        "open": running | {"begin": [], say: deltas, "finish": CLOSING[modality]},
-        "calling": {"begin": OPENING, say: OPENING + deltas, **writing, "finish": [*CALL_CLOSING, "response.done"]},
+        "open": running | {"begin": [], say: deltas, "time": ["response.timing"], "finish": CLOSING[modality]},
+        "calling": {
+            "begin": OPENING,
+            say: OPENING + deltas,
+            **writing,
+            "time": [],
+            "finish": [*CALL_CLOSING, "response.done"],
+        },
         "called": running | {"finish": ["response.done"]},
         "waiting, done": {},
         "running, done": {},

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from realtime.protocol import reports
-from realtime.protocol.config import LOGPROBS
+from realtime.protocol.config import LOGPROBS, RESPONSE_TIMING
 from realtime.protocol.items import (
     FunctionCall,
     Item,
@@ -27,6 +27,7 @@ from realtime.protocol.items import (
 from realtime.protocol.offer import Offer
 from realtime.protocol.server_events import RateLimit
 from tests.protocol.client import Client, Told
+from tests.protocol.timing import WATERFALL
 
 Input: TypeAlias = str | bytes | reports.Report
 """Text from the client, or a report from the pipeline."""
@@ -37,6 +38,8 @@ INPUTS: list[dict[str, Any]] = [
     {"transcription": {}},
     {"turn_detection": {"interrupt_response": False}, "transcription": {}},
     {"turn_detection": {"create_response": False}},
+    {"turn_detection": {"barge_in": "confirmed"}},
+    {"turn_detection": {"barge_in": "confirmed"}},
     {"turn_detection": None},
     {"turn_detection": {"idle_timeout_ms": 5000}},
     {"transcription": {"delay": "low"}},
@@ -116,6 +119,8 @@ class Walker:
             return self._speaking(client, self._random.choice(running))
         if witness.unheard and dice < 0.8:
             return self._hearing(self._random.choice(sorted(witness.unheard)))
+        if witness.ears.ducked or (witness.ears.confirms and witness.ears.heard and dice > 0.9):
+            return self._doubting()
         if self._spoken(client) and dice > 0.95:
             return json.dumps(self._truncate(client))
         if witness.detecting:
@@ -128,7 +133,9 @@ class Walker:
 
     def _report(self, client: Client) -> reports.Report:
         witness = client.witness
-        match self._random.randrange(15):
+        match self._random.randrange(16):
+            case 15:
+                return self._doubting()
             case 12:
                 return reports.NobodySpoke()
             case 13 | 14:
@@ -147,6 +154,10 @@ class Walker:
                 return reports.HungUp()
         return self._speaking(client, self._any(witness.live, witness.made.done))
 
+    def _doubting(self) -> reports.Report:
+        options: list[reports.SpeechReport] = [reports.SpeechSuspected(), reports.SpeechDismissed()]
+        return self._random.choice([*options, reports.SpeechBegan(audio_start_ms=0)])
+
     def _hearing(self, item_id: str) -> reports.Report:
         words = self._random.choice(["Hello.", "Stop!", "Go on.", "", " "])
         match self._random.randrange(8):
@@ -159,7 +170,7 @@ class Walker:
     def _speaking(self, client: Client, response_id: str) -> reports.Report:
         words = self._random.choice(["Well, ", "then.", ""])
         life = client.witness.live.get(response_id)
-        match self._random.randrange(22):
+        match self._random.randrange(23):
             case 0:
                 return reports.Began(response_id=response_id)
             case 14 | 15 | 16 | 17 | 18 | 19:
@@ -169,6 +180,8 @@ class Walker:
             case 21:
                 limit = RateLimit(name="tokens", limit=100, remaining=60, reset_seconds=1.5)
                 return reports.Allowance(response_id=response_id, limits=(limit,))
+            case 22:
+                return reports.Timed(response_id=response_id, waterfall=WATERFALL)
             case 1:
                 return reports.Failed(response_id=response_id, code="engine_failed", message="It broke.")
             case 2 | 3:
@@ -262,6 +275,7 @@ class Walker:
             {"type": "server_vad", "interrupt_response": choose([True, False]), "threshold": choose([0.3, 0.7, 3])},
             {"type": "server_vad", "idle_timeout_ms": choose([None, 5000, 6000, 1])},
             {"type": "semantic_vad"},
+            {"barge_in": choose(["immediate", "confirmed", "confirmed", "perhaps"])},
         ]
         audio_input = {
             "format": choose([{"type": "audio/pcm"}, {"type": "audio/pcmu"}, {"type": "audio/pcma"}, {"type": "x"}]),
@@ -286,7 +300,7 @@ class Walker:
             "truncation": choose(["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.5}]),
             "tracing": choose([None, "auto", {"workflow_name": "tea"}]),
             "reasoning": choose([None, None, {"effort": "low"}]),
-            "include": choose([None, [LOGPROBS]]),
+            "include": choose([None, [LOGPROBS], [RESPONSE_TIMING]]),
         }
         kind = {"type": "transcription" if self._random.random() < 0.1 else "realtime"}
         return {"type": "session.update", "session": self._or_wrong(kind | self._some(session), {}, 5)}

@@ -22,7 +22,9 @@ about:
 11. after a drain begins no response is created; after a hang-up or the end of the session's time nothing comes at all;
 12. an MCP server is asked once the item is there, and what it reports later counts once; a call that needs approval is
     made when the client has approved, as it was shown (`servers`);
-13. silence is awaited after an answer, by turns with not awaiting it, and `timeout_triggered` comes of nothing else.
+13. silence is awaited after an answer, by turns with not awaiting it, and `timeout_triggered` comes of nothing else;
+14. where the time went is told as it was reported, of a message of a response in progress, if the session includes it;
+15. where interruptions are confirmed, the voice is held from `ducked` to `resumed` or `speech_started`, and then only.
 """
 
 from __future__ import annotations
@@ -34,8 +36,9 @@ from msgspec import UNSET
 from realtime.protocol import client_events as asked
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
-from realtime.protocol.config import LOGPROBS, AudioInput
+from realtime.protocol.config import LOGPROBS, RESPONSE_TIMING, AudioInput
 from realtime.protocol.hearing import MAX_UNHEARD_ITEMS
+from realtime.protocol.interruption import OutputDucked, OutputResumed
 from realtime.protocol.items import (
     InputAudio,
     Item,
@@ -43,6 +46,7 @@ from realtime.protocol.items import (
 )
 from realtime.protocol.response import Output
 from realtime.protocol.session_object import AnySessionObject, SessionObject
+from realtime.protocol.timing import ResponseTiming
 from realtime.protocol.tools import ChosenMcp, FunctionTool
 from realtime.protocol.wire import UnreadableEvent
 from tests.protocol.ears import Ears, Received
@@ -100,6 +104,11 @@ class Witness:
                 return report.item_id not in self.unheard
             case reports.SpeechBegan():
                 return not self.detecting or self.ears.speaking
+            case reports.SpeechSuspected():
+                ears = self.ears
+                return not ears.confirms or ears.speaking or ears.ducked or ears.heard is None
+            case reports.SpeechDismissed():
+                return not self.ears.ducked
             case reports.SpeechEnded():
                 return not self.ears.speaking
             case reports.NobodySpoke():
@@ -147,6 +156,8 @@ class Witness:
                 self._sees_item(output)
             case said.TranscriptionDelta() | said.TranscriptionCompleted() | said.TranscriptionFailed():
                 self._sees_words(output)
+            case OutputDucked() | OutputResumed():
+                self.ears.hear_voice(output)
             case said.ConversationCreated() | said.Error():
                 pass
             case said.RateLimitsUpdated():
@@ -157,8 +168,16 @@ class Witness:
                 assert self.settings.type == "realtime", "a transcription session answered"
                 assert not self.draining, "a response began while the server was draining"
                 self.made.sees_created(output.response)
+            case ResponseTiming():
+                assert self.settings is not None
+                assert RESPONSE_TIMING in (self.settings.include or ()), "nobody had asked where the time went"
+                assert isinstance(self._given, reports.Timed)
+                assert (output.response_id, output.timing) == (self._given.response_id, self._given.waterfall)
+                self.made.sees_timing(output)
             case said.ServerEvent():
                 self.made.sees(output)
+                if isinstance(output, said.AudioDelta):
+                    self.ears.hear_voice(output)
             case _:
                 self._sees_effect(output)
 
@@ -249,6 +268,8 @@ class Witness:
                 assert offered >= functions or isinstance(self.settings.tool_choice, ChosenMcp)
             case effects.StopReply():
                 self.made.sees_stop(effect)
+            case effects.HoldVoice() | effects.ReleaseVoice():
+                self.ears.hold(isinstance(effect, effects.HoldVoice))
             case effects.TranscribeInput() | effects.TranscribeItem():
                 assert effect.item_id == self.order[-1] or isinstance(effect, effects.TranscribeItem)
                 assert effect.item_id not in self.made.lives
@@ -294,6 +315,7 @@ class Witness:
             assert errors[0].error.event_id == getattr(given, "event_id", None)
             assert errors[0].error.message
         self._judges_turns(given, outputs)
+        self._judges_doubt(given, outputs)
         match given:
             case asked.AudioCommit():
                 ends = [output.audio_end_ms for output in outputs if isinstance(output, said.SpeechStopped)]
@@ -323,11 +345,18 @@ class Witness:
         if begins and outputs and not any(isinstance(output, said.Error) for output in outputs):
             assert self.ears.following or not self.ears.wants_words_early, "nobody listens for the words"
 
+    def _judges_doubt(self, given: Given, outputs: list[Output]) -> None:
+        if isinstance(given, reports.SpeechSuspected) and outputs:
+            assert [type(output) for output in outputs] == [OutputDucked, effects.HoldVoice]
+        if isinstance(given, reports.SpeechDismissed) and outputs:
+            assert [type(output) for output in outputs] == [OutputResumed, effects.ReleaseVoice]
+
     def _judges_rest(self, answered: bool) -> None:
         waiting = [id_ for id_, life in self.live.items() if not life.started]
         assert not waiting or self.unheard or self.servers.listing, f"{waiting} wait for nothing"
         if not self.over:
             self.made.judge_rest()
+            self.ears.judge_doubt()
             self.ears.judge_silence(answered, may_wait=not (self.draining or self.made.writing))
 
 

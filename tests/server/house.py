@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,7 +57,7 @@ class House:
         engines = engines or fake_engines(synthesizer=FakeSynthesizer(ms_per_letter=5))
         self._open = opening or (lambda: engines)
         self._settings = Settings(
-            server=ServerSettings(**{"port": 0, **server}),
+            server=ServerSettings(**{"port": 0, "longest_wait_ms": inf, **server}),
             conversation=ConversationSettings(**(conversation or {})),
             mcp=RemoteToolSettings(enabled=False),
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
+from realtime.engines.base import Urgency
 from realtime.engines.ensemble import Engines
 from tests.fakes import FakeChat, fake_engines
 from tests.server.house import PATIENCE_S, QUESTION, House, free_port, until
@@ -83,6 +86,39 @@ async def test_a_server_that_drains_is_healthy_and_not_ready() -> None:
                 await house.get("/healthz")
             assert chat.gate
             chat.gate.set()
+
+
+async def test_a_server_that_is_too_busy_refuses_newcomers_and_nobody_else() -> None:
+    """When what somebody waits for has waited for too long, until it waits no more; alone, one may always come."""
+    engines = fake_engines()
+    async with House(engines, longest_wait_ms=20) as house:
+        may_end = threading.Event()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(engines.scheduler.workers + 3):
+                tasks.create_task(engines.scheduler.run(lambda: may_end.wait(PATIENCE_S), Urgency.FINAL))
+
+            async def busy() -> bool:
+                return bool((await house.get("/healthz")).json()["wait_ms"] > 20)
+
+            await until(busy)
+            assert (await house.get("/readyz")).status_code == 200
+            async with house.call() as caller:
+                unready = await house.get("/readyz")
+                assert (unready.status_code, unready.json(), unready.headers["retry-after"]) == (
+                    503,
+                    {"status": "busy"},
+                    "15",
+                )
+                assert (await house.get("/healthz")).json()["busy"] is True
+                with pytest.raises(InvalidStatus) as refused:
+                    async with house.call():
+                        pass
+                answer = refused.value.response
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+                assert json.loads(answer.body or b"")["error"]["code"] == "server_busy"
+                may_end.set()
+                await caller.send("input_audio_buffer.clear")
+                await caller.until("input_audio_buffer.cleared")
 
 
 async def test_the_page_keeps_to_itself() -> None:

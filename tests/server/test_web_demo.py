@@ -12,12 +12,14 @@ The browser plays that file as its microphone, once and then silence, so the fil
 """
 
 import asyncio
+import base64
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -103,6 +105,7 @@ async def test_speak_and_hear_the_answer(live_server: LiveServer, spoken_questio
         assert counters["answerLatencyMs"] > 0
         assert counters["chunksSent"] > 0
         await expect(page.locator("#figures")).to_contain_text("answered in")
+        await expect(page.locator("#captions .waterfall").first).to_contain_text("ms after your last sound")
         await expect(page.locator("#notices")).to_be_empty()
         await page.get_by_role("button", name="End").click()
         await expect(page.locator("#status")).to_have_text("Ready")
@@ -128,6 +131,107 @@ async def test_talking_over_the_answer_cuts_it_where_it_was_heard(live_server: L
         second = page.locator("#captions .assistant p").nth(1)
         await expect(second).to_contain_text(re.compile("paris", re.IGNORECASE), timeout=ANSWER_TIMEOUT_S * 1000)
         await expect(page.locator("#notices")).to_be_empty()  # the server took the truncation as right
+        assert complaints == []
+
+
+TIMINGS: list[dict[str, float | bool | None]] = [
+    {
+        **{"endpoint_ms": 200.0, "transcription_ms": 50.0, "queueing_ms": 0.0, "first_token_ms": 100.0},
+        **{"first_sentence_ms": 20.0, "first_sound_ms": 29.6, "send_ms": 0.4, "total_ms": 400.0, "speculated": False},
+    },
+    {
+        **{"endpoint_ms": None, "transcription_ms": 0.0, "queueing_ms": 0.0, "first_token_ms": 2000.0},
+        **{"first_sentence_ms": 0.0, "first_sound_ms": 0.0, "send_ms": 0.0, "total_ms": 2000.0, "speculated": True},
+    },
+]
+
+
+def answer_twice(line: WebSocketRoute) -> None:
+    """In place of the server: two answers, once the page has said how it wants to talk."""
+
+    def hear(message: str | bytes) -> None:
+        heard = json.loads(message)
+        if heard["type"] != "session.update" or heard["session"]["include"] != ["response.timing"]:
+            return
+        for name, timing in zip("ab", TIMINGS, strict=True):
+            of = {"response_id": f"resp_{name}", "item_id": f"item_{name}"}
+            tell("response.created", response={"id": of["response_id"]})
+            tell("response.output_audio_transcript.delta", **of, delta="Paris. ")
+            tell("response.timing", **of, timing=timing)
+            tell("response.output_audio_transcript.delta", **of, delta="It lies on the Seine.")
+
+    def tell(type_: str, **fields: Any) -> None:
+        line.send(json.dumps({"type": type_, **fields}))
+
+    line.on_message(hear)
+    tell("session.created")
+
+
+async def test_where_the_time_went_is_drawn_under_each_answer(live_server: LiveServer) -> None:
+    """In words, for everybody; and as a bar, a second at full width, with a part for each stage there was."""
+    async with chromium("--use-fake-ui-for-media-stream") as browser:
+        page, complaints = await open_page(browser, live_server)
+        await page.route_web_socket(re.compile("/v1/realtime"), answer_twice)
+        await page.reload()
+        await page.get_by_role("button", name="Start").click()
+
+        first, second = page.locator("#captions .assistant").nth(0), page.locator("#captions .assistant").nth(1)
+        await expect(first.locator("p")).to_have_text("Paris. It lies on the Seine.")
+        words = "your silence 200 understanding 50 thinking 100 first words 20 voice 30"
+        await expect(first.get_by_role("figure")).to_have_text(f"Answered 400 ms after your last sound: {words}")
+        await expect(second.get_by_role("figure")).to_have_text(
+            "Answered in 2000 ms, got ready while you were silent: thinking 2000"
+        )
+        full_px = await second.locator(".bar").evaluate("bar => bar.offsetWidth")
+        parts_px = await first.locator(".bar i").evaluate_all("parts => parts.map(part => part.offsetWidth)")
+        assert [round(part_px / full_px, 2) for part_px in parts_px] == [0.2, 0.05, 0.1, 0.02, 0.03]
+        await expect(page.locator(".waterfall .bar[aria-hidden=true]")).to_have_count(2)
+        assert complaints == []
+
+
+WAIT_FOR_GAIN = """
+([least, most]) => new Promise((resolve) => {
+  const look = () => {
+    const { gain } = window.realtimeDemo.counters;
+    if (gain >= least && gain <= most) resolve(gain);
+    else requestAnimationFrame(look);
+  };
+  look();
+})
+"""
+
+
+async def test_the_answer_is_softer_while_somebody_may_be_interrupting(live_server: LiveServer) -> None:
+    """By 18 dB; and as loud as before when nobody was."""
+    lines: list[WebSocketRoute] = []
+
+    def tell(type_: str, **fields: Any) -> None:
+        lines[-1].send(json.dumps({"type": type_, "response_id": "resp_a", "item_id": "item_a", **fields}))
+
+    def hear(message: str | bytes) -> None:
+        if json.loads(message)["type"] == "session.update":
+            tell("response.created", response={"id": "resp_a"})
+            tell("response.output_audio.delta", delta=base64.b64encode(bytes(48_000 * 30)).decode())
+            tell("response.output_audio.ducked")
+
+    def pick_up(line: WebSocketRoute) -> None:
+        lines.append(line)
+        line.on_message(hear)
+        tell("session.created")
+
+    async with chromium("--use-fake-ui-for-media-stream") as browser:
+        page, complaints = await open_page(browser, live_server)
+        await page.route_web_socket(re.compile("/v1/realtime"), pick_up)
+        await page.reload()
+        await page.get_by_role("button", name="Start").click()
+        await page.evaluate(WAIT_FOR_GAIN, [0.12, 0.13])
+        await expect(page.locator("#status")).to_have_text("Speaking")
+        tell("response.output_audio.resumed")
+        await page.evaluate(WAIT_FOR_GAIN, [1, 1])
+        tell("response.output_audio.ducked")
+        await page.evaluate(WAIT_FOR_GAIN, [0.12, 0.13])
+        tell("input_audio_buffer.speech_started")
+        await page.evaluate(WAIT_FOR_GAIN, [1, 1])
         assert complaints == []
 
 

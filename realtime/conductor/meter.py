@@ -1,0 +1,40 @@
+"""What is counted of conversations, whoever counts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from realtime.protocol.server_events import ResponseObject
+from realtime.protocol.timing import Waterfall
+
+
+class Meter(Protocol):
+    """Counts what conversations do. Called from their event loop: it must not take time, wait or raise."""
+
+    def turn_answered(self, waterfall: Waterfall) -> None:
+        """The first of an answer is on its way to the user."""
+        ...
+
+    def response_ended(self, response: ResponseObject) -> None:
+        """A response is over: how, and what it cost."""
+        ...
+
+    def speculation_kept(self, took_ms: float, tokens: int) -> None:
+        """An answer begun while the user was silent was wanted: so long before, so much read and written by then."""
+        ...
+
+    def speculation_dropped(self, took_ms: float, tokens: int) -> None:
+        """An answer begun while the user was silent was for nothing: so long it was worked on, so much it cost."""
+        ...
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def turn_answered(self, waterfall: Waterfall) -> None: ...
+
+    def response_ended(self, response: ResponseObject) -> None: ...
+
+    def speculation_kept(self, took_ms: float, tokens: int) -> None: ...
+
+    def speculation_dropped(self, took_ms: float, tokens: int) -> None: ...

@@ -1,0 +1,125 @@
+"""The language model's side of a reply: its text as it comes, and what in it is not to be said."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from realtime.engines.base import CallWhole, Chat, Finish, Prompt, Read, Token, ToolCallPart
+from realtime.errors import EngineFailed
+
+
+class Asides(Protocol):
+    """Whoever is told what in an answer is not to be said."""
+
+    async def began(self) -> None:
+        """The first word is there, though not yet shown or said."""
+        ...
+
+    async def read(self, prompt: Read) -> None:
+        """The model has read its prompt."""
+        ...
+
+    async def call(self, part: ToolCallPart) -> None:
+        """The model has written more of a call."""
+        ...
+
+    async def call_is_whole(self, whole: CallWhole) -> None:
+        """The model has written all of a call, and it can be made."""
+        ...
+
+
+class HeldAsides:
+    """Keeps what is told until somebody may hear it, and passes it on from then on."""
+
+    def __init__(self) -> None:
+        self._held: deque[Callable[[Asides], Awaitable[None]]] = deque()
+        self._listener: Asides | None = None
+
+    async def release(self, listener: Asides) -> None:
+        """Tell `listener` what was kept, in its order, and everything that follows. Cancelling loses the rest."""
+        while self._held:
+            await self._held.popleft()(listener)
+        self._listener = listener
+
+    async def began(self) -> None:
+        """The first word is there."""
+        await self._pass(lambda listener: listener.began())
+
+    async def read(self, prompt: Read) -> None:
+        """The model has read its prompt."""
+        await self._pass(lambda listener: listener.read(prompt))
+
+    async def call(self, part: ToolCallPart) -> None:
+        """More of a call."""
+        await self._pass(lambda listener: listener.call(part))
+
+    async def call_is_whole(self, whole: CallWhole) -> None:
+        """A call can be made."""
+        await self._pass(lambda listener: listener.call_is_whole(whole))
+
+    async def _pass(self, tell: Callable[[Asides], Awaitable[None]]) -> None:
+        if self._listener:
+            await tell(self._listener)
+        else:
+            self._held.append(tell)
+
+
+class Answer:
+    """The language model's side of a reply: its text as it comes, and afterwards how it ended."""
+
+    def __init__(self, chat: Chat, prompt: Prompt, asides: Asides) -> None:
+        self._chat = chat
+        self._prompt = prompt
+        self._asides = asides
+        self._read: Read | None = None
+        self._finish: Finish | None = None
+        self.tokens_written = 0
+        """So far, as many as pieces came."""
+
+    @property
+    def finish(self) -> Finish:
+        """How the answer ended; an answer that broke off is the engine's fault."""
+        if self._finish is None:
+            raise EngineFailed(f"chat model {self._chat.model!r} broke off its answer")
+        return self._finish
+
+    @property
+    def tokens_used(self) -> int:
+        """What was read and written, also of an answer that was stopped."""
+        if self._finish:
+            return self._finish.prompt_tokens + self._finish.completion_tokens
+        return (self._read.prompt_tokens if self._read else 0) + self.tokens_written
+
+    @property
+    def tokens_worked(self) -> int:
+        """The same without what the model had read before and only remembered."""
+        read = self._finish or self._read
+        return self.tokens_used - (read.cached_tokens if read else 0)
+
+    async def texts(self) -> AsyncGenerator[str, None]:
+        """The text as it is written, from its first word on. Cancelling, or closing it early, stops the model."""
+        begun = False
+        async with aclosing(self._chat.answer(self._prompt)) as parts:
+            async for part in parts:
+                match part:
+                    case Token(text):
+                        self.tokens_written += 1
+                        text = text if begun else text.lstrip()
+                        if text and not begun:
+                            begun = True
+                            await self._asides.began()
+                        if text:
+                            yield text
+                    case ToolCallPart():
+                        self.tokens_written += 1
+                        await self._asides.call(part)
+                    case CallWhole():
+                        await self._asides.call_is_whole(part)
+                    case Read():
+                        self._read = part
+                        await self._asides.read(part)
+                    case Finish():
+                        self._finish = part
