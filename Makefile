@@ -15,7 +15,7 @@ serve: models  ## install, fetch the models, start the server and print its addr
 
 install: $(VENV)/.installed  ## create the virtual environment and install what the server needs
 
-models: install  ## fetch the default models (about 190 MB, once)
+models: install  ## fetch the default models (about 190 MB, once; 110 more are made of them)
 	@$(BIN)/realtime models pull
 
 test: check models chromium node  ## everything CI runs, with coverage

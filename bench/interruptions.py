@@ -33,7 +33,7 @@ from realtime.engines.scheduler import Scheduler
 from realtime.engines.silero import open_silero
 from realtime.models.catalogue import load_catalogue
 from realtime.models.store import ModelStore
-from realtime.pipeline.backchannels import is_backchannel, plain
+from realtime.pipeline.backchannels import HINTS, is_backchannel, plain
 from realtime.pipeline.barge_in import Look, Meaning, Suspicion
 from realtime.pipeline.endpoint import BEGIN_MS, Began, Hushed, Knobs, Resumed
 from realtime.pipeline.listen import Listener
@@ -134,7 +134,7 @@ class Ears:
         return Outcome(ducked_ms, None, why)
 
     def _words(self, look: Look) -> str:
-        return "".join(segment.text for segment in self.whisper.hear_turn(look.sound, Listening()))
+        return "".join(segment.text for segment in self.whisper.hear_turn(look.sound, Listening(prompt=HINTS["en"])))
 
 
 def meaning(text: str, own: OwnWords, now_s: float) -> Meaning:

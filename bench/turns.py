@@ -82,7 +82,7 @@ def sweeps() -> Mapping[str, list[Knobs]]:
     return {
         "silence alone": [Knobs(silence_ms=ms) for ms in range(96, 2048, 32)],
         "sound": [
-            Knobs(looks_ms=(64, 128), bars=(Bar(first_ms, sure),), silence_ms=wait_ms)
+            Knobs(hush_ms=0, looks_ms=(64, 128), bars=(Bar(first_ms, sure),), silence_ms=wait_ms)
             for first_ms in (192, 320)
             for sure, wait_ms in bars
         ],

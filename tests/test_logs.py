@@ -114,7 +114,7 @@ async def test_nobodys_words_and_nobodys_audio_are_logged(form: Any, capsys: pyt
     """At no level, by nobody: spoken, written, configured or misspelt."""
     set_up_logs(LogSettings(level="debug", format=form))
     engines = fake_engines(
-        transcriber=FakeTranscriber([f"My {CANARY}.", EngineFailed("The ears hurt."), "Again."]),
+        transcriber=FakeTranscriber([f"My {CANARY}.", *[EngineFailed("The ears hurt.")] * 2, "Again."]),
         chat=FakeChat([f"Your {CANARY}.", f"No {CANARY}."]),
         synthesizer=FakeSynthesizer(ms_per_letter=1),
     )

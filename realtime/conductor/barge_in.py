@@ -22,7 +22,7 @@ from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
 from realtime.engines.base import Listening, Transcriber
 from realtime.microphone import Microphone
-from realtime.pipeline.backchannels import is_backchannel, plain
+from realtime.pipeline.backchannels import HINTS, is_backchannel, plain
 from realtime.pipeline.barge_in import Decision, Look, Meaning, Overheard, Step, Suspicion
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.endpoint import BEGIN_MS, Hushed, Paused, Resumed
@@ -228,7 +228,8 @@ class BargeIn:
         try:
             if sound.rate_hz != self._transcriber.rate_hz:
                 sound = await asyncio.to_thread(resample, sound, self._transcriber.rate_hz)
-            listening = Listening(language=self._language if self._settings.transcription else None)
+            wanted = self._language if self._settings.transcription else None
+            listening = Listening(language=wanted, prompt=HINTS.get(self._language or "en", ""))
             async with aclosing(self._transcriber.transcribe(sound.pcm, listening)) as segments:
                 return "".join([segment.text async for segment in segments])
         except Exception as failure:

@@ -39,10 +39,6 @@ Notice: TypeAlias = Callable[[SpeechReport | Hushed | Resumed], Awaitable[None]]
 """Whoever acts on what is heard."""
 
 
-LONGEST_AHEAD_MS = 28_000
-"""Whisper hears so much at once; to hear more than that again at each pause of a long turn would cost too much."""
-
-
 class Ear:
     """Hears one client."""
 
@@ -112,9 +108,7 @@ class Ear:
 
     async def hear_ahead(self, hush: Hushed, config: SessionConfig) -> None:
         """Put the turn as it is now into words, for it may be all; they are reported as a `Wording`."""
-        sound = self._microphone.until(hush)
-        if sound.duration_ms <= LONGEST_AHEAD_MS and not self._transcriptions.is_following:
-            await self._transcriptions.hear_ahead(hush, sound, config)
+        await self._transcriptions.hear_ahead(hush, self._microphone.until(hush), config)
 
     def may_be_over(self, hush: Hushed) -> bool:
         """Whether nobody has spoken since `hush`, and the turn is neither over nor dropped."""

@@ -15,11 +15,15 @@ from realtime.conductor.hearing_ahead import HearingAhead, text_of
 from realtime.engines.base import Listening, Segment, Transcriber
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.draft import DELAYS, Draft
-from realtime.pipeline.endpoint import Hushed
+from realtime.pipeline.endpoint import Hushed, Wording
 from realtime.protocol import reports
 from realtime.protocol.config import LOGPROBS, SessionConfig
 
 log = structlog.get_logger(__name__)
+
+
+LONGEST_AHEAD_MS = 28_000
+"""Whisper hears so much at once; to hear more than that again at each pause of a long turn would cost too much."""
 
 
 class Transcriptions:
@@ -35,6 +39,8 @@ class Transcriptions:
         """The turn in progress, where its words are told while it is spoken."""
         self._followed_id = ""
         self._following: asyncio.Task[None] | None = None
+        self._awaiting: asyncio.Task[None] | None = None
+        """Waits for the draft to be whole."""
 
     async def start(self, item_id: str, sound: Audio, config: SessionConfig, said: Audio | None = None) -> None:
         """Put the sound of an item into words; of one that was followed, the rest of it.
@@ -44,6 +50,7 @@ class Transcriptions:
         """
         if self._draft and self._followed_id == item_id:
             draft, self._draft = self._draft, None
+            await self._errands.stop(self._awaiting)
             following = self._following
             if following and not following.done():
                 draft.end(sound.pcm)
@@ -69,11 +76,21 @@ class Transcriptions:
 
     async def hear_ahead(self, hush: Hushed, sound: Audio, config: SessionConfig) -> None:
         """Put into words what may be all of the turn; they are reported as a `Wording`."""
-        await self._ahead.start(hush, sound, hints(config))
+        if self._draft:
+            self._draft.hush()
+            await self._errands.stop(self._awaiting)
+            self._awaiting = self._errands.start(self._await_whole(hush, self._draft))
+        elif sound.duration_ms <= LONGEST_AHEAD_MS:
+            await self._ahead.start(hush, sound, hints(config))
 
     async def forget_ahead(self) -> None:
         """It was not all."""
+        await self._errands.stop(self._awaiting)
         await self._ahead.drop()
+
+    async def _await_whole(self, hush: Hushed, draft: Draft) -> None:
+        whole = await draft.whole()
+        await self._errands.report(Wording(hush, whole.text.strip(), whole.language))
 
     # --- while the user still speaks -----------------------------------------------------------------------------
 
@@ -100,7 +117,7 @@ class Transcriptions:
 
     async def drop(self) -> None:
         """The turn in progress will not become an item."""
-        await self._ahead.drop()
+        await self.forget_ahead()
         if self._draft:
             self._draft = None
             await self.stop(self._followed_id)

@@ -1,6 +1,6 @@
 """How much of Whisper it takes to hear a turn: as little as will do, and more in doubt.
 
-A turn is heard through a window of what was said and 1 s more, 10 s at least (below that Whisper begins to repeat
+A turn is heard through a window of what was said and 2 s more, 10 s at least (below that Whisper begins to repeat
 itself): the encoder then takes a seventh of the time of the full half minute. What it says is believed by how likely
 Whisper finds all of it together, not one word on average: when one hypothesis alone has most of the probability, no
 wider search can find a better one, and that search costs twice as much a word. So a short turn is decoded greedily
@@ -32,10 +32,10 @@ WINDOW_FRAMES = 3000
 """What Whisper hears at once, when it hears all it can."""
 
 SHORT_WINDOW_FRAMES = 1000
-MARGIN_FRAMES = 100
+MARGIN_FRAMES = 200
 LONG_WINDOW_FRAMES = 1600
 LONG_MARGIN_FRAMES = 500
-"""The windows: at least so much, and so much more than was said."""
+"""The windows: at least so much, and so much more than was said; with 1 s instead of 2 a turn of 19 s was lost."""
 
 GREEDY_SAMPLES = 8 * SPEECH_RATE_HZ
 """In a longer turn a greedy search may stop at a pause, and be sure that nothing comes after it."""

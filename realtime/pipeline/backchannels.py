@@ -19,14 +19,18 @@ _ENGLISH = (
     "exactly|of course|got it|got you|gotcha|i know|i understand|understood|interesting|true|that s true|absolutely|"
     "definitely|indeed|totally|makes sense|that makes sense|perfect|amazing|awesome|lovely|fair enough|no way|"
     "thank you|thanks|you|oh my god|oh my|my god|gosh|oh dear|i guess|sounds good|good to know|very good|very nice|"
-    "oh no|is it|is that so|oh really|go on|go ahead|continue|keep going|please go on|please continue"
+    "oh no|well|bye|is it|is that so|oh really|go on|go ahead|continue|keep going|please go on|please continue"
 )
-"""`you` and `thank you` are also what Whisper hears in noise."""
+"""`you`, `bye` and `thank you` are also what Whisper hears in noise, and `well` in "wow"."""
 
 BACKCHANNELS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {"en": re.compile(rf"((?:{_SOUNDS}|{_ENGLISH})(?: |$))+")}
 )
 """By ISO-639-1 code: matches, as a whole, text that says no more than that somebody listens."""
+
+
+HINTS: Mapping[str, str] = MappingProxyType({"en": "Mm-hmm. Uh-huh. Yeah. Right. Okay. I see."})
+"""What a transcriber is told to expect: without it, Whisper makes names of "mm-hmm" and "it has" of "uh-huh"."""
 
 
 def plain(text: str) -> str:

@@ -95,6 +95,8 @@ class Draft:
         self._language: str | None = None
         self._loudest = 0.0
         """Power of the loudest 20 ms."""
+        self._settled = asyncio.Event()
+        """Whether all that was said so far is heard."""
 
     @property
     def heard_s(self) -> float:
@@ -106,6 +108,16 @@ class Draft:
         self._add(pcm)
         if self._sound.end >= self._next_at:
             self._grown.set()
+
+    def hush(self) -> None:
+        """The speaker has fallen silent: the next sound is heard at once, not when the turn has grown by a period."""
+        self._next_at = 0
+
+    async def whole(self) -> Segment:
+        """All that was said so far, as soon as the hearings agree on it. Cancelling stops waiting."""
+        await self._settled.wait()
+        segment = self._segment([*self._certain, *self._guesses[-1]], self._language)
+        return replace(segment, text=self._before + segment.text, start_s=0.0)
 
     def end(self, turn: Pcm) -> None:
         """The turn is over, and this is all of it: what was heard before, and what was not."""
@@ -120,7 +132,10 @@ class Draft:
         hearing; one before that fails is left out.
         """
         while not await self._is_over():
-            if segment := await self._draft():
+            segment = await self._draft()
+            if self._is_all_heard():
+                self._settled.set()
+            if segment:
                 yield segment
         if self._is_all_heard():
             rest = self._guesses[-1]
@@ -133,6 +148,8 @@ class Draft:
     def _add(self, pcm: Pcm) -> None:
         self._sound.add(pcm)
         self._loudest = max(self._loudest, _loudest(pcm, self._transcriber.rate_hz))
+        if self._settled.is_set() and not self._is_all_heard():
+            self._settled.clear()
 
     def _is_all_heard(self) -> bool:
         """Whether the last hearings agree on every word, none of which may be cut, and only silence came after."""

@@ -39,12 +39,12 @@ EAGERNESS: Mapping[str, Knobs] = {
     ),
     "high": Knobs(
         silence_ms=2000,
-        looks_ms=(64,),
+        looks_ms=(64, 128),
         bars=(
-            *(Bar(128, 0.5, "whole"), Bar(512, 0, "whole")),
-            *(Bar(160, 0.8, "brief"), Bar(640, 0, "brief")),
-            *(Bar(160, 0.9), Bar(768, 0.5)),
-            *(Bar(512, 0.97, "open"), Bar(1280, 0.5, "open")),
+            *(Bar(192, 0.5, "whole"), Bar(768, 0, "whole")),
+            *(Bar(192, 0.9, "brief"), Bar(768, 0.5, "brief"), Bar(1280, 0, "brief")),
+            *(Bar(192, 0.9), Bar(768, 0.5)),
+            *(Bar(768, 0.9, "open"), Bar(1280, 0.5, "open")),
         ),
         blind_silence_ms=512,
     ),

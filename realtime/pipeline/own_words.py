@@ -16,7 +16,7 @@ ALIKE = 0.7
 SHORTEST = 4
 """Letters. Shorter words, "no", are in every answer."""
 LONG = 10
-"""Letters, from which likeness says something. Of fewer, all must have been said as they were heard."""
+"""Letters. Of fewer, more than half must stand together: "stop" is in "its tower" too, one letter here, one there."""
 
 
 class _Said(NamedTuple):
@@ -40,15 +40,17 @@ class OwnWords:
         while self._said and self._said[0].over_at_s < now_s - HEARD_AFTER_S:
             self._said.popleft()
         words, said = plain(heard), plain("".join(piece.text for piece in self._said))
-        letters = len(words.replace(" ", ""))
-        if letters < LONG:
-            return letters >= SHORTEST and f" {words} " in f" {said} "
-        return bool(said) and _likeness(words.replace(" ", ""), said.replace(" ", "")) >= ALIKE
+        letters = words.replace(" ", "")
+        if len(letters) < SHORTEST or not said:
+            return False
+        return _likeness(letters, said.replace(" ", "")) >= ALIKE
 
 
 def _likeness(part: str, whole: str) -> float:
     """The share of the letters of `part` that stand in `whole` in one place, in their order."""
     longest = SequenceMatcher(None, whole, part, autojunk=False).find_longest_match()
+    if len(part) < LONG and longest.size * 2 <= len(part):
+        return 0.0
     start = max(0, longest.a - longest.b - len(part) // 4)
     place = whole[start : start + len(part) + len(part) // 2]
     return sum(block.size for block in SequenceMatcher(None, place, part, autojunk=False).get_matching_blocks()) / len(

@@ -20,22 +20,33 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SIGNS = (".", "?", "!")
 _BROKEN_OFF = ("...", "…", ",", "-", "–", "—", ";", ":")
 
-_OPEN_ENDINGS: Mapping[str, frozenset[str]] = {
+_NEVER_LAST: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split())
     for language, words in {
         "en": """
-            a an the my your our their its his every each some any no this these those very mr mrs dr
-            and or but nor because if unless although though whether while than as so when where which who whose that
-            of to in on at for with from by about into onto between among during under until since without through
-            i we he she they is are was were be been am do does did have has had will would can could should may might
-            must shall i'm you're we're they're he's she's it's that's there's what's i'll you'll we'll they'll i've
-            we've i'd you'd gonna wanna just also um uh uhm er erm hmm
+            a an the my your our their its every very mr mrs dr
+            and or but nor because if unless although though whether while than as whose
+            of into onto between among during until without
+            i we i'm you're we're they're he's she's it's that's there's what's i'll you'll we'll they'll i've we've i'd
+            you'd gonna wanna um uh uhm er erm hmm
         """
     }.items()
 }
-"""By ISO-639-1 code: what stands before a noun, what joins sentences and their parts, prepositions, subjects, verbs
-without what they are about, and what is said while one thinks. Some can end a sentence ("What is it for?"), though most
-often they do not; then it costs a wait."""
+"""By ISO-639-1 code: what stands before a noun, what joins sentences and their parts, some prepositions, subjects, and
+what is said while one thinks."""
+
+_SELDOM_LAST: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": """
+            his each some any no this these those that so when where which who just also
+            to in on at for with from by about under since through
+            he she they is are was were be been am do does did have has had will would can could should may might must
+            shall
+        """
+    }.items()
+}
+"""What does end a sentence at times ("No.", "I think so.", "Yes, I do.", "What is it for?"), and mostly goes on."""
 
 
 def sense_of(text: str, language: str | None) -> Sense | None:
@@ -43,13 +54,14 @@ def sense_of(text: str, language: str | None) -> Sense | None:
 
     That goes for words without a sign at their end, too: not every transcriber writes any.
     """
-    endings = _OPEN_ENDINGS.get(language or "")
     words = _WORD.findall(text.lower().replace("’", "'"))
-    if endings is None or not words:
+    if language is None or language not in _NEVER_LAST or not words:
         return None
     said = text.rstrip(" \"'”’)")
-    if said.endswith(_BROKEN_OFF) or words[-1] in endings:
+    signed = said.endswith(_SIGNS)
+    seldom = words[-1] in _SELDOM_LAST[language]
+    if said.endswith(_BROKEN_OFF) or words[-1] in _NEVER_LAST[language] or (seldom and not signed):
         return "open"
-    if not said.endswith(_SIGNS):
+    if not signed:
         return None
-    return "whole" if len(words) > BRIEF_WORDS else "brief"
+    return "brief" if seldom or len(words) <= BRIEF_WORDS else "whole"

@@ -1,9 +1,9 @@
 """Whether the machine carries as many conversations as it can.
 
 What tells is how long everybody waits: the steps that somebody's answer consists of, for a processor, and the event
-loop, which everybody's sound goes through, for itself. While waits are long nobody new is let in, so that those who are talking already are answered as fast
-as before; when they are half as long, the door opens again. In between it stays as it was, or one conversation would
-open and close it.
+loop, which everybody's sound goes through, for itself. While waits are long nobody new is let in, so that those who are
+talking already are answered as fast as before; when they are half as long, the door opens again. In between it stays as
+it was, or one conversation would open and close it.
 """
 
 from __future__ import annotations

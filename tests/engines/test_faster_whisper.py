@@ -161,7 +161,7 @@ class Efforts:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(0.2, 1000), (8.9, 1000), (10.0, 1100), (28.5, 2950), (29.0, 3000), (30.0, 3000)]
+    ("seconds", "frames"), [(0.2, 1000), (7.9, 1000), (9.0, 1100), (27.5, 2950), (28.0, 3000), (30.0, 3000)]
 )
 async def test_the_window_is_as_long_as_what_was_said_and_no_shorter_than_ten_seconds(
     whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch, seconds: float, frames: int

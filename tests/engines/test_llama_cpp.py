@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -48,7 +49,7 @@ async def all_free(llama: LlamaCpp) -> None:
     meeting = Barrier(SLOTS, timeout=60)
     async with asyncio.TaskGroup() as tasks:
         for _ in range(SLOTS):
-            tasks.create_task(llama._writers.run(meeting.wait, Urgency.PARTIAL))
+            tasks.create_task(llama._writers.run(meeting.wait, Urgency.FINAL))
 
 
 @pytest.fixture
@@ -161,6 +162,31 @@ async def test_closing_stops_the_writing_and_frees_the_slot(free: LlamaCpp) -> N
     assert all(isinstance(part, Token) for part in written)
     assert len(watched.chunks) < 30  # of the 200 it would have written
     assert "Paris" in (await answered(free, conversation("What is the capital of France?")))[0]
+
+
+async def test_an_answer_begun_too_early_costs_the_real_one_nothing(free: LlamaCpp) -> None:
+    """Its words are read already, though it may still be making its last step; other words share the beginning."""
+    question = "Where does the longest river of Europe have its source"
+    async with aclosing(free.answer(replace(conversation(question), urgency=Urgency.SPECULATIVE))) as parts:
+        assert isinstance(await anext(parts), Read)
+        await anext(parts)
+    _, finish = await answered(free, conversation(question))
+    assert finish.prompt_tokens - finish.cached_tokens == 1
+    _, finish = await answered(free, conversation(question + " and where does it end?"))
+    assert finish.prompt_tokens - finish.cached_tokens < 16
+
+
+async def test_an_answer_that_may_be_for_nothing_leaves_a_slot_to_those_that_are_not(free: LlamaCpp) -> None:
+    unsure = replace(LONG, urgency=Urgency.SPECULATIVE)
+    assert not free.busy
+    async with aclosing(free.answer(unsure)) as first:
+        await anext(first)
+        assert free.busy
+        async with asyncio.TaskGroup() as tasks:
+            second = tasks.create_task(answered(free, unsure))
+            assert "Paris" in (await answered(free, conversation("What is the capital of France?")))[0]
+            assert not second.done()
+            second.cancel()
 
 
 async def test_cancelling_stops_the_writing(free: LlamaCpp) -> None:

@@ -258,6 +258,30 @@ async def test_silence_after_words_that_are_certain_is_not_heard_again() -> None
     assert listening.result() == " Yes, please do."
 
 
+async def test_in_a_silence_all_that_was_said_is_known_before_the_turn_is_over() -> None:
+    """A hush is heard at once. More speech, and it is not all any more."""
+    ears = Ears(["Yes,", "please", "do."])
+    draft = Draft(ears, Listening(), EVERY_SECOND)
+    sound = said_then_silent(1.2, 5)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        await _hear_by_seconds(draft, sound[: 2 * SPEECH_RATE_HZ])
+        knowing = tasks.create_task(draft.whole())
+        await settle()
+        assert not knowing.done()
+        draft.hush()
+        draft.hear(sound[2 * SPEECH_RATE_HZ : round(2.1 * SPEECH_RATE_HZ)])
+        await settle()
+        assert ears.windows_s == pytest.approx([1.0, 2.0, 2.1])
+        assert knowing.result().text == " Yes, please do."
+        draft.hear(turn(2.4)[-ms_to_samples(300, SPEECH_RATE_HZ) :])
+        waiting = tasks.create_task(draft.whole())
+        await settle()
+        assert not waiting.done()
+        waiting.cancel()
+        listening.cancel()
+
+
 async def test_what_hearings_do_not_agree_on_is_heard_again_though_only_silence_came() -> None:
     """It is not certain only because nothing came after it."""
     ears = Ears(["Yes,", "please", "do."], fickle=True)

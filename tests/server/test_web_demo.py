@@ -206,13 +206,17 @@ async def test_the_answer_is_softer_while_somebody_may_be_interrupting(live_serv
     lines: list[WebSocketRoute] = []
 
     def tell(type_: str, **fields: Any) -> None:
-        lines[-1].send(json.dumps({"type": type_, "response_id": "resp_a", "item_id": "item_a", **fields}))
+        lines[-1].send(json.dumps({"type": type_, "response_id": "resp_a", "item_id": "item_a"} | fields))
 
     def hear(message: str | bytes) -> None:
         if json.loads(message)["type"] == "session.update":
-            tell("response.created", response={"id": "resp_a"})
-            tell("response.output_audio.delta", delta=base64.b64encode(bytes(48_000 * 30)).decode())
+            answer("resp_a", "item_a")
             tell("response.output_audio.ducked")
+
+    def answer(response_id: str, item_id: str) -> None:
+        sound = base64.b64encode(bytes(48_000 * 30)).decode()
+        tell("response.created", response={"id": response_id})
+        tell("response.output_audio.delta", response_id=response_id, item_id=item_id, delta=sound)
 
     def pick_up(line: WebSocketRoute) -> None:
         lines.append(line)
@@ -231,6 +235,7 @@ async def test_the_answer_is_softer_while_somebody_may_be_interrupting(live_serv
         tell("response.output_audio.ducked")
         await page.evaluate(WAIT_FOR_GAIN, [0.12, 0.13])
         tell("input_audio_buffer.speech_started")
+        answer("resp_b", "item_b")
         await page.evaluate(WAIT_FOR_GAIN, [1, 1])
         assert complaints == []
 
