@@ -14,7 +14,7 @@ from realtime.codecs.resample import Resampler
 from realtime.conductor.playback import Playback
 from realtime.conductor.reference import MicrophoneTime, PlayedSound, Reference
 from tests.dialogue import Dialogue
-from tests.fakes import FakeChat, FakeEnhancer, HandClock, fake_engines, quiet
+from tests.fakes import FakeChat, FakeEnhancer, HandClock, fake_engines, quiet, voice
 from tests.protocol.effort import examples
 
 RATE_HZ = 16_000
@@ -196,6 +196,24 @@ async def test_the_enhancer_hears_what_was_sent_in_step_with_the_microphone() ->
     assert began < 2 * STEP
     np.testing.assert_allclose(played[began:before], sent[: before - began], atol=1e-3)
     assert not played[before:].any()
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+async def test_a_client_that_falls_silent_plays_nothing_though_the_answer_was_whole(interrupts: bool) -> None:
+    """What it still had of it when its user spoke is not heard, unless it is not to be interrupted."""
+    enhancer, chat = FakeEnhancer(), FakeChat(script=["Paris."])
+    async with Dialogue(fake_engines(enhancer=enhancer, chat=chat), lead_ms=10_000) as client:
+        detection = {"type": "server_vad", "interrupt_response": interrupts}
+        await client.tunes(echo_cancellation={"type": "server"}, turn_detection=detection)
+        (stream,) = enhancer.streams
+        await client.asks("response.create")
+        await client.goes_on(0.02)
+        assert client.response["status"] == "completed"
+        await client.says(voice(128))
+        await client.goes_on(0.02)
+        stream.played.clear()
+        await client.says(voice(20))
+        assert np.concatenate(stream.played).any() is not np.bool_(interrupts)
 
 
 async def test_who_has_no_use_for_it_gets_no_reference() -> None:

@@ -43,7 +43,15 @@ MAY_IMPORT = {
     | {"microphone", "prompt", "remote_tools.base"},
     # The doors.
     "server": FOUNDATION
-    | {"conductor", "protocol", "engines.ensemble", "engines.opening", "pipeline.clock", "remote_tools"},
+    | {
+        "conductor",
+        "protocol",
+        "engines.ensemble",
+        "engines.load",
+        "engines.opening",
+        "pipeline.clock",
+        "remote_tools",
+    },
     "backend": FOUNDATION | {"engines.base", "engines.ensemble", "engines.registry"},
     # Whoever calls a server knows the wire, not the server.
     "caller": FOUNDATION | {"pipeline.clock"},

@@ -118,6 +118,8 @@ class Performer:
                     await self.tell(reports.Timed(response_id=event.response_id, waterfall=waterfall))
             case said.ResponseDone():
                 self.stopwatch.over(event.response)
+            case said.SpeechStarted() if self.session.interrupts:
+                self.replies.are_not_heard()
 
     async def _notice(self, heard: reports.SpeechReport | Hushed | Resumed) -> None:
         """Something is to be heard in the user's sound."""
@@ -129,6 +131,8 @@ class Performer:
                 await self.ear.goes_on()
                 await self.replies.drop_prepared()
             case report:
+                if isinstance(report, reports.SpeechBegan):
+                    await self.replies.drop_prepared()
                 await self.tell(report)
 
     async def _foresee(self, wording: Wording) -> None:

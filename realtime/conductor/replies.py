@@ -101,6 +101,10 @@ class Replies:
         """Go on where it was held."""
         self._playback.gate.open()
 
+    def are_not_heard(self) -> None:
+        """The client has been told that its user speaks, and plays no more of what it has."""
+        self._playback.stop()
+
     def _forget(self, response_id: str) -> None:
         del self._running[response_id]
         self._aloud.discard(response_id)

@@ -8,7 +8,8 @@ As soon as the speaker falls silent (`Hushed`) an answer may be got ready, unhea
 
 Speech begins with `BEGIN_MS` of windows above the threshold and lasts until windows have stayed below a lower
 threshold for the whole silence duration. That is shorter for a turn that sounds complete: somebody is asked during
-the silence (`Paused`) and answers while it goes on, or too late (`Verdict`).
+the silence (`Paused`) and answers while it goes on, or too late (`Verdict`). How complete it has to sound depends on
+what its words say, if they are known by then (`Wording`).
 
 The distance between the two thresholds is Silero's own (`utils_vad.py`, `neg_threshold = threshold - 0.15`): without
 it, a voice near the threshold would begin and end at every window.

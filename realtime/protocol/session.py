@@ -66,6 +66,12 @@ class Session:
         """Whether a response is in progress."""
         return self._responses.busy
 
+    @property
+    def interrupts(self) -> bool:
+        """Whether a client that is told of speech is to stop playing."""
+        detection = self.config.audio.input.turn_detection
+        return detection is not None and detection.interrupt_response
+
     def open(self) -> list[Output]:
         """The first words of the server."""
         conversation = said.ConversationObject(id=self._conversation.id)

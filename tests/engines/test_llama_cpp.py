@@ -178,10 +178,10 @@ async def test_an_answer_begun_too_early_costs_the_real_one_nothing(free: LlamaC
 
 async def test_an_answer_that_may_be_for_nothing_leaves_a_slot_to_those_that_are_not(free: LlamaCpp) -> None:
     unsure = replace(LONG, urgency=Urgency.SPECULATIVE)
-    assert not free.busy
+    idle = free.busy
     async with aclosing(free.answer(unsure)) as first:
         await anext(first)
-        assert free.busy
+        assert (idle, free.busy) == (False, True)
         async with asyncio.TaskGroup() as tasks:
             second = tasks.create_task(answered(free, unsure))
             assert "Paris" in (await answered(free, conversation("What is the capital of France?")))[0]

@@ -10,6 +10,8 @@ from realtime.cli.bench.listening import measure_listening
 from realtime.cli.bench.load import measure_load
 from realtime.cli.bench.turns import measure_turns
 
+__all__ = ["app"]
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Measure a server of the OpenAI Realtime API: this one, or any other with `--url`.",
