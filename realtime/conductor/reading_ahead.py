@@ -12,7 +12,6 @@ from realtime.conductor.errands import Errands, account_for
 from realtime.engines.base import Chat, Message, Prompt, Read, Tool
 from realtime.prompt import prompt_for
 from realtime.protocol.effects import StartReply
-from realtime.settings import DEFAULT_INSTRUCTIONS
 
 log = structlog.get_logger(__name__)
 
@@ -29,9 +28,7 @@ class ReadingAhead:
     async def start(self, reply: StartReply) -> None:
         """Read what `reply` begins with. What was being read instead is let go."""
         prompt = prompt_for(reply)
-        # Engines read that as they open.
-        known = reply.instructions == DEFAULT_INSTRUCTIONS and not reply.tools and not reply.items
-        if known or "reading_ahead" not in self._chat.abilities:
+        if "reading_ahead" not in self._chat.abilities:
             return
         await self._errands.stop(self._reading)
         self._beginning = _beginning(prompt)
