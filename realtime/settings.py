@@ -73,7 +73,8 @@ class ConversationSettings(Strict):
     """How far ahead of its playing a reply's audio may be sent."""
     speculation: bool = True
     """Whether replies are begun while the user's silence may still be a pause. What is begun for nothing costs what any
-    reply does: turn it off where the language model is paid for by the token."""
+    reply does, and no limit below counts it: turn it off where the language model is paid for by the token. The words
+    of a turn are found ahead all the same where they decide whether it is over (`semantic_vad`)."""
     max_turn_ms: Annotated[int, Meta(ge=1000)] = 5 * 60 * 1000
     """The longest turn; longer speech is answered as if it had ended."""
     max_session_s: Annotated[float, Meta(gt=0)] | None = None
@@ -81,9 +82,10 @@ class ConversationSettings(Strict):
     kept_audio_s: Annotated[float, Meta(ge=0)] = 120.0
     """Of each session, the newest sound of the user's that a client can ask back; 32 kB a second."""
     requests_per_minute: Annotated[int, Meta(ge=1)] = 1000
-    """Responses of one session. More than anybody can listen to: lower it where models cost money."""
+    """Responses of one session. More than anybody can listen to: lower it where models cost money, and turn
+    `speculation` off, which is not counted."""
     tokens_per_minute: Annotated[int, Meta(ge=1)] = 2_000_000
-    """Tokens that one session's responses read and write."""
+    """Tokens that one session's responses read and write; not those of replies that were begun for nothing."""
     prompts: dict[str, PromptSettings] = msgspec.field(default_factory=dict)
     """Stored instructions, by their id."""
 

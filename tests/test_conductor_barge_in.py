@@ -173,6 +173,32 @@ async def test_words_that_come_too_late_are_not_waited_for() -> None:
         await is_whole(dialogue, response_id)
 
 
+async def test_no_look_is_heard_twice_when_the_inbox_is_full() -> None:
+    """The next look comes while the words of the first wait for room. Misheard once, it does not stop the answer."""
+    gate = asyncio.Event()
+    ears = FakeTranscriber(script=["", "It has", "It has"], gate=gate)
+    async with Dialogue(fake_engines(chat=FakeChat([ANSWER]), transcriber=ears)) as dialogue:
+        await is_answered(dialogue)
+        sound, step = spoken(720), ms_to_samples(20, RATE_HZ)
+        began = ms_to_samples(400, RATE_HZ)
+        await passes(dialogue, sound[:began])
+        dialogue.reading.clear()
+        await dialogue.tunes(noise_reduction=None)
+        for start in range(began, len(sound), step):
+            await dialogue.says(sound[start : start + step])
+        assert dialogue.conductor._inbox.full()
+        gate.set()
+        await dialogue.goes_on()
+        gate.clear()
+        dialogue.reading.set()
+        await dialogue.goes_on()
+        lengths = [len(heard) for heard in ears.heard]
+        assert len(lengths) == len(set(lengths)) == 2
+        gate.set()
+        await dialogue.goes_on()
+        assert STARTED not in dialogue.names
+
+
 async def test_all_in_one_append_is_decided_as_well() -> None:
     """By what can be known without words: it has lasted."""
     async with Dialogue(engines("Uh-huh.")) as dialogue:

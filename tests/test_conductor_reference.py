@@ -69,6 +69,15 @@ async def test_it_is_told_at_the_microphones_rate(clock: HandClock, playback: Pl
     np.testing.assert_allclose(beside, Resampler(rate_hz, RATE_HZ).push(sound)[: len(beside)], atol=1e-5)
 
 
+async def test_the_format_of_the_output_changes_within_an_answer(clock: HandClock, playback: Playback) -> None:
+    """The second half has another rate and follows without a gap: it lasts as long as it does, and sounds the same."""
+    playback.add(Audio(hum(0.4, 24_000), 24_000))
+    playback.add(Audio(hum(0.4, 8_000, start_s=0.4), 8_000))
+    beside = await listened(clock, playback.reference, 1.0)
+    seam = np.abs(np.arange(len(beside)) / RATE_HZ - np.array([[0.0], [0.4], [0.8]])).min(axis=0) < 0.01
+    np.testing.assert_allclose(beside[~seam], np.concatenate((hum(0.8), quiet(200, RATE_HZ)))[~seam], atol=1e-3)
+
+
 async def test_an_answer_that_is_stopped_falls_silent_there(clock: HandClock, playback: Playback) -> None:
     """And another can begin at once."""
     playback.add(Audio(hum(2.0), RATE_HZ))

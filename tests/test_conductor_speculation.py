@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from threading import Event
@@ -13,12 +14,30 @@ from typing import Any
 
 import pytest
 
+from realtime.conductor.errands import Errands, Told
 from realtime.conductor.meter import NoMeter
+from realtime.conductor.playback import Playback
+from realtime.conductor.replies import Replies
+from realtime.conductor.waterfall import Stopwatch
 from realtime.engines.base import ToolCallPart, Urgency
+from realtime.engines.queueing import Queueing
 from realtime.errors import EngineFailed
 from realtime.pipeline.endpoint import HUSH_MS
+from realtime.protocol.config import PcmFormat
+from realtime.protocol.effects import StartReply
+from realtime.settings import ConversationSettings
 from tests.dialogue import Dialogue
-from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice
+from tests.fakes import (
+    FakeChat,
+    FakeSynthesizer,
+    FakeTranscriber,
+    FakeTurnDetector,
+    HandClock,
+    fake_engines,
+    quiet,
+    settle,
+    voice,
+)
 from tests.test_conductor_tools import WEATHER
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
@@ -117,11 +136,13 @@ async def test_it_leaves_no_trace_in_what_the_client_is_told() -> None:
     assert logs[0] == logs[1]
 
 
-async def test_the_same_sound_gives_the_same_log() -> None:
+@pytest.mark.parametrize("detection", [{"type": "server_vad"}, {"type": "semantic_vad", "eagerness": "high"}])
+async def test_the_same_sound_gives_the_same_log(detection: dict[str, str]) -> None:
     """To the last id and time."""
     logs = []
     for _ in range(2):
-        async with Dialogue() as client:
+        async with Dialogue(fake_engines(turn_detector=FakeTurnDetector([0.6, 1.0]))) as client:
+            await client.tunes(turn_detection=detection)
             await log_of(client)
             logs.append(client.told)
     assert logs[0] == logs[1]
@@ -178,6 +199,75 @@ async def test_a_client_that_ends_the_turn_itself_is_heard_to_the_last_sample() 
         assert heard_ms == [768 + 300 + HUSH_MS, 768 + 300 + PAUSE_MS]
         assert len(chat.prompts) == 1
     assert (len(meter.kept), len(meter.dropped)) == (1, 0)
+
+
+async def test_a_session_that_will_not_answer_any_more_drops_it() -> None:
+    """Nobody will ask for it, and it must not wait until somebody speaks again."""
+    meter, chat = Counter(), FakeChat(gate=asyncio.Event())
+    async with Dialogue(fake_engines(chat=chat), meter=meter) as client:
+        await pauses(client)
+        assert len(chat.prompts) == 1
+        await client.tunes(turn_detection={"type": "server_vad", "create_response": False})
+        assert (chat.stopped, len(meter.dropped)) == (1, 1)
+
+
+async def test_a_response_that_is_cancelled_before_it_starts_takes_it_along() -> None:
+    """The words of its turn were not told yet."""
+    meter, chat = Counter(), FakeChat(gate=asyncio.Event())
+    async with Dialogue(fake_engines(chat=chat), meter=meter) as client:
+        await pauses(client)
+        audio = base64.b64encode(bytes(48 * 300)).decode()
+        client.send("input_audio_buffer.append", audio=audio)
+        client.send("response.cancel")
+        await client.goes_on()
+        assert client.response["status"] == "cancelled"
+        assert (chat.stopped, len(meter.dropped) + len(meter.kept)) == (1, 1)
+
+
+async def test_a_reply_that_is_stopped_before_its_first_step_is_not_made_any_further() -> None:
+    """Whoever would have let it out has never run."""
+    chat, clock = FakeChat(gate=asyncio.Event()), HandClock()
+    order = StartReply(
+        response_id="resp_1",
+        instructions="",
+        items=(),
+        modality="text",
+        max_output_tokens="inf",
+        output_format=PcmFormat(),
+        voice="alloy",
+        speed=1.0,
+    )
+
+    async def put(told: Told) -> None:
+        raise AssertionError(told)
+
+    async with asyncio.TaskGroup() as tasks:
+        stopwatch = Stopwatch(clock, NoMeter(), Queueing(clock.now_s))
+        errands = Errands(tasks, put)
+        replies = Replies(fake_engines(chat=chat), ConversationSettings(), errands, Playback(clock), stopwatch, clock)
+        await replies.prepare(order)
+        await settle()
+        await replies.start(order)
+        await replies.stop("resp_1")
+        await settle()
+        assert chat.stopped == 1
+
+
+@pytest.mark.parametrize("speculation", [True, False])
+async def test_words_that_decide_are_found_whatever_else_there_is_to_do(speculation: bool) -> None:
+    """A turn ends no later on a busy machine, or where no reply is begun for nothing."""
+    chat, working, detector = FakeChat(), Event(), FakeTurnDetector([1.0])
+    transcriber = FakeTranscriber(["What is the capital of France?"])
+    engines = fake_engines(chat=chat, transcriber=transcriber, turn_detector=detector)
+    held = await engines.scheduler.start(working.wait, Urgency.FINAL)
+    async with Dialogue(engines, speculation=speculation) as client:
+        await client.tunes(turn_detection={"type": "semantic_vad"})
+        await client.says(quiet(512), voice(768))
+        for _ in range(4):
+            await client.says(quiet(32))
+        assert (len(transcriber.heard), chat.prompts) == (1, [])
+    working.set()
+    await held
 
 
 async def test_a_turn_that_is_thrown_away_takes_it_along() -> None:

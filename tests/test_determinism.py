@@ -1,4 +1,7 @@
-"""On real models: the same sound gives the same events, whatever was begun in time and whatever was not."""
+"""On real models: the same sound gives the same events, whatever was begun in time and whatever was not.
+
+Where silence ends the turns: `semantic_vad` ends them when its models have answered, which takes the time it takes.
+"""
 
 from __future__ import annotations
 

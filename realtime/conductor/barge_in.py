@@ -220,9 +220,9 @@ class BargeIn:
         rate_hz = self._microphone.rate_hz
         while look := doubted.next_look:
             text = await self._words(Audio(look.sound, rate_hz))
-            if doubted.next_look is look:
-                doubted.next_look = None
             await self._errands.report(Overheard(doubted.suspicion, look.samples, text))
+            if doubted.next_look is look:  # not before it is told: there may be no room for that, and sound comes
+                doubted.next_look = None
 
     async def _words(self, sound: Audio) -> str | None:
         try:

@@ -21,6 +21,7 @@ import structlog
 
 from realtime.conductor.ear import Ear
 from realtime.conductor.errands import Errands, Told
+from realtime.conductor.foresight import Foresight
 from realtime.conductor.meter import Meter, NoMeter
 from realtime.conductor.offer import make_offer
 from realtime.conductor.performer import Performer, Send
@@ -129,16 +130,18 @@ class Conductor:
         engines, settings, clock = self._engines, self._settings, self._clock
         playback = Playback(clock)
         stopwatch = Stopwatch(clock, meter, self._queueing)
+        ear = Ear(engines, settings, errands, playback, clock)
+        replies = Replies(engines, settings, errands, playback, stopwatch, clock)
         return Performer(
             session=self._session,
             send=send,
             stopwatch=stopwatch,
             errands=errands,
-            ear=Ear(engines, settings, errands, playback, clock),
-            replies=Replies(engines, settings, errands, playback, stopwatch, clock),
+            ear=ear,
+            replies=replies,
+            foresight=Foresight(self._session, ear, replies, lambda: settings.speculation and not engines.busy),
             silence=Silence(errands, playback, clock),
             tool_calls=ToolCalls(errands, self._remote_tools) if self._remote_tools else None,
-            may_speculate=lambda: settings.speculation and not engines.busy,
         )
 
     async def _hold(self, performer: Performer) -> Ending:

@@ -10,6 +10,7 @@ import structlog
 
 from realtime.conductor.ear import Ear
 from realtime.conductor.errands import Errands, Told
+from realtime.conductor.foresight import Foresight
 from realtime.conductor.replies import Replies
 from realtime.conductor.silence import Silence
 from realtime.conductor.tool_calls import ToolCalls
@@ -36,9 +37,8 @@ class Performer:
     ear: Ear
     replies: Replies
     silence: Silence
+    foresight: Foresight
     tool_calls: ToolCalls | None
-    may_speculate: Callable[[], bool]
-    """Whether there is room now for work that may be for nothing."""
 
     async def take_in(self, told: Told) -> None:
         """An errand has reported."""
@@ -48,7 +48,7 @@ class Performer:
             case Verdict():
                 await self._end_turn(self.ear.decide(told.report))
             case Wording():
-                await self._foresee(told.report)
+                await self._end_turn(await self.foresight.worded(told.report))
             case Overheard():
                 await self.ear.learn(told.report, self._notice)
             case report:
@@ -58,6 +58,8 @@ class Performer:
 
     async def tell(self, report: reports.Report) -> None:
         """Tell the session, and do what it answers."""
+        if isinstance(report, reports.Draining):
+            await self.foresight.forget()
         outputs = self.session.receive(report)
         if isinstance(report, reports.SpeechEnded):
             for output in outputs:
@@ -74,6 +76,7 @@ class Performer:
                 case effects.Listen():
                     await self.ear.hear(output.audio, self._notice)
                 case effects.TuneInput():
+                    await self.foresight.forget()
                     await self.ear.tune(output.settings)
                 case effects.ShowItem():
                     await self.send(said.ItemRetrieved(item=await self.ear.recall(output.item)))
@@ -102,7 +105,7 @@ class Performer:
                 case effects.Trace():
                     structlog.contextvars.bind_contextvars(workflow=output.workflow_name, group=output.group_id)
                 case effects.DropInput():
-                    await self.replies.drop_prepared()
+                    await self.foresight.forget()
                     await self.ear.tend(output, self.session.config)
                 case _:
                     await self.ear.tend(output, self.session.config)
@@ -118,6 +121,7 @@ class Performer:
                     await self.tell(reports.Timed(response_id=event.response_id, waterfall=waterfall))
             case said.ResponseDone():
                 self.stopwatch.over(event.response)
+                await self.foresight.forget()  # what was begun for one that never started
             case said.SpeechStarted() if self.session.interrupts:
                 self.replies.are_not_heard()
 
@@ -125,21 +129,13 @@ class Performer:
         """Something is to be heard in the user's sound."""
         match heard:
             case Hushed():
-                if self.may_speculate():
-                    await self.ear.hear_ahead(heard, self.session.config)
+                await self.foresight.hushed(heard)
             case Resumed():
-                await self.ear.goes_on()
-                await self.replies.drop_prepared()
+                await self.foresight.goes_on()
             case report:
                 if isinstance(report, reports.SpeechBegan):
-                    await self.replies.drop_prepared()
+                    await self.foresight.forget()
                 await self.tell(report)
-
-    async def _foresee(self, wording: Wording) -> None:
-        """The words are known of a turn that may be over: it is, or its reply may be begun."""
-        await self._end_turn(self.ear.decide(wording))
-        if self.ear.may_be_over(wording.hush) and (reply := self.session.foresee(wording.text)):
-            await self.replies.prepare(reply)
 
     async def _end_turn(self, ended: reports.SpeechEnded | None) -> None:
         if ended:

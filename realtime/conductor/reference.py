@@ -29,6 +29,8 @@ class Reference:
         self._delay_samples: int | None = None
         self._sound = PlayedSound()
         self._resampler: Resampler | None = None
+        self._rate_hz = 0
+        """Of the sound that is being played."""
         self._played_until_s = 0.0
         self._microphone = MicrophoneTime()
 
@@ -42,8 +44,9 @@ class Reference:
         """The client plays `sound` from `at_s` on, by the clock; what is played later comes later."""
         if self._delay_samples is None:
             return
-        goes_on = self._resampler is not None and abs(at_s - self._played_until_s) < 0.001
+        goes_on = sound.rate_hz == self._rate_hz and abs(at_s - self._played_until_s) < 0.001
         if self._resampler is None or not goes_on:
+            goes_on, self._rate_hz = False, sound.rate_hz
             self._resampler = Resampler(sound.rate_hz, SPEECH_RATE_HZ)
         pcm = self._resampler.push(sound.pcm)
         self._sound.add(pcm, None if goes_on else _samples(at_s))

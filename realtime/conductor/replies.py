@@ -61,15 +61,17 @@ class Replies:
         response_id = start.response_id
         if start.modality == "audio":
             self._aloud.add(response_id)
+        prepared: Prepared | None = None
         if self._has_room:
             self._requests.use(1)
             order = Order.of(start)
-            work = self._let_out(start, order, await self._speculation.take(order))
+            prepared = await self._speculation.take(order, must_have_begun=self._engines.busy)
+            work = self._let_out(start, order, prepared)
         else:
             await self._speculation.drop()
             work = self._refuse(response_id)
         task = self._running[response_id] = self._errands.start(work)
-        task.add_done_callback(lambda _: self._forget(response_id))
+        task.add_done_callback(lambda _: self._forget(response_id, prepared))
         return reports.Allowance(response_id=response_id, limits=self._limits())
 
     async def prepare(self, start: effects.StartReply) -> None:
@@ -83,8 +85,9 @@ class Replies:
         await self._speculation.drop()
 
     async def read_ahead(self, start: effects.StartReply) -> None:
-        """Have the model read what replies will begin with."""
-        await self._reading.start(start)
+        """Have the model read what replies will begin with, if nobody would have to wait for that."""
+        if not self._engines.busy:
+            await self._reading.start(start)
 
     async def stop(self, response_id: str) -> None:
         """Stop a reply, and wait until everything it held is let go."""
@@ -105,9 +108,11 @@ class Replies:
         """The client has been told that its user speaks, and plays no more of what it has."""
         self._playback.stop()
 
-    def _forget(self, response_id: str) -> None:
+    def _forget(self, response_id: str, prepared: Prepared | None) -> None:
         del self._running[response_id]
         self._aloud.discard(response_id)
+        if prepared:
+            prepared.making.cancel()  # over already, unless the reply was stopped before its first step
 
     @property
     def _has_room(self) -> bool:
@@ -128,7 +133,7 @@ class Replies:
         return Prepared(order, reply, self._errands.start(self._make(order, reply)), self._clock.now_s())
 
     async def _make(self, order: Order, reply: Reply) -> None:
-        await self._reading.make_way(order.prompt)
+        await self._reading.stop()
         await reply.make()
 
     async def _let_out(self, start: effects.StartReply, order: Order, prepared: Prepared | None) -> None:

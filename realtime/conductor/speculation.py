@@ -67,10 +67,19 @@ class Speculation:
         assert self._prepared is None
         self._prepared = prepared
 
-    async def take(self, order: Order) -> Prepared | None:
-        """The reply to this order, if it was begun and has not failed; another that was begun is dropped."""
+    async def take(self, order: Order, must_have_begun: bool) -> Prepared | None:
+        """The reply to this order, if it was begun and has not failed; another that was begun is dropped.
+
+        `must_have_begun`: one that the model has not read yet, and that may have to wait behind everybody's, is dropped
+        as well.
+        """
         prepared = self._prepared
-        if prepared is None or prepared.order != order or prepared.reply.failed:
+        if (
+            prepared is None
+            or prepared.order != order
+            or prepared.reply.failed
+            or (must_have_begun and not prepared.reply.answer.has_begun)
+        ):
             await self.drop()
             return None
         self._prepared = None

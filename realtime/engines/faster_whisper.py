@@ -10,11 +10,14 @@ it waiting for its threads, and 5 ms on one.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import takewhile
 from logging import WARNING, getLogger
 from math import log
+from threading import Event
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -85,7 +88,8 @@ class FasterWhisper:
     async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
         """The segments of `speech`, shape (n,) at 16 kHz, as they come; what is no speech has none.
 
-        Cancelling, or closing it, abandons the window that is being heard; its thread is free when that is over.
+        Cancelling, or closing it, abandons the window that is being heard; its thread is free when the decoding that
+        runs is over.
         Raises `EngineBusy` from the scheduler, `EngineFailed` for a language the model does not know.
         """
         self._check_languages(listening)
@@ -94,7 +98,7 @@ class FasterWhisper:
         if len(speech) <= WINDOW_SAMPLES:
             # One turn for all of it: to ask for another only to hear that there is nothing more would cost a place
             # in the line.
-            for segment in await self._scheduler.run(lambda: self.hear_turn(speech, listening), listening.urgency):
+            for segment in await self._hear_turn_unless_cancelled(speech, listening):
                 yield segment
             return
         hearing = self._hear(self._whisper, speech, listening, self._options.beam_size)
@@ -106,6 +110,16 @@ class FasterWhisper:
 
     async def close(self) -> None:
         """Nothing to let go before the process ends. Cancelling changes nothing."""
+
+    async def _hear_turn_unless_cancelled(self, speech: Pcm, listening: Listening) -> list[Segment]:
+        """Cancelling stops between two efforts: what nobody waits for is not worth another."""
+        cancelled = Event()
+        efforts = takewhile(lambda _: not cancelled.is_set(), self._efforts(len(speech), listening))
+        try:
+            return await self._scheduler.run(lambda: self.hear_turn(speech, listening, efforts), listening.urgency)
+        except CancelledError:
+            cancelled.set()
+            raise
 
     def hear_turn(self, speech: Pcm, listening: Listening, efforts: Iterable[Effort] | None = None) -> list[Segment]:
         """The segments of at most one window, which is all that most turns need. Blocks.

@@ -87,6 +87,11 @@ class Answer:
         return self._finish
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the model has read what it answers, or is writing."""
+        return self._read is not None or self.tokens_written > 0
+
+    @property
     def tokens_used(self) -> int:
         """What was read and written, also of an answer that was stopped."""
         if self._finish:

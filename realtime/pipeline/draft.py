@@ -82,6 +82,8 @@ class Draft:
         """What must still be heard."""
         self._next_at = self._period_samples
         """The length of the turn at which it is heard again."""
+        self._hushed_to = 0
+        """Up to this length of the turn it is heard again and again without a pause."""
         self._grown = asyncio.Event()
         self._over = asyncio.Event()
         self._before = ""
@@ -105,13 +107,21 @@ class Draft:
 
     def hear(self, pcm: Pcm) -> None:
         """More of the turn, shape (n,) at the transcriber's rate."""
+        begin = self._sound.end
         self._add(pcm)
-        if self._sound.end >= self._next_at:
+        if not self._is_silent_since(begin):
+            self._hushed_to = 0
+        if self._sound.end >= self._next_at or self._sound.end <= self._hushed_to:
             self._grown.set()
 
     def hush(self) -> None:
-        """The speaker has fallen silent: the next sound is heard at once, not when the turn has grown by a period."""
+        """The speaker has fallen silent: `whole` may be asked for, and is worth more hearings.
+
+        The next sound is heard at once, and while there is only silence each hearing begins as soon as the one before
+        it ends, until they agree, or for a period: hearings that do not agree by then need not be so many.
+        """
         self._next_at = 0
+        self._hushed_to = self._sound.end + self._period_samples
 
     async def whole(self) -> Segment:
         """All that was said so far, as soon as the hearings agree on it. Cancelling stops waiting."""

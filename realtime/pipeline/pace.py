@@ -67,7 +67,7 @@ async def pace(
         early_s = min(plays_at_s, plays_at_s + length_s - lead_ms / 1000) - clock.now_s()
         if early_s > 0:
             await clock.sleep(early_s)
-        if not gate.is_open:
+        while not gate.is_open:  # again: by the time one wakes, it may have been closed once more
             await gate.opened()
             plays_at_s = max(plays_at_s, clock.now_s())
         plays_at_s += length_s

@@ -21,7 +21,7 @@ from realtime.ids import NewId
 from realtime.protocol import client_events as asked
 from realtime.protocol import effects, reports
 from realtime.protocol import server_events as said
-from realtime.protocol.config import RESPONSE_TIMING, SessionConfig, TracingLabels, confirms_barge_in
+from realtime.protocol.config import RESPONSE_TIMING, SemanticVad, SessionConfig, TracingLabels, confirms_barge_in
 from realtime.protocol.conversation import Conversation
 from realtime.protocol.editing import Editing, has_sound
 from realtime.protocol.faults import shorten
@@ -71,6 +71,11 @@ class Session:
         """Whether a client that is told of speech is to stop playing."""
         detection = self.config.audio.input.turn_detection
         return detection is not None and detection.interrupt_response
+
+    @property
+    def heeds_words(self) -> bool:
+        """Whether what is said has a part in when a turn is over."""
+        return isinstance(self.config.audio.input.turn_detection, SemanticVad)
 
     def open(self) -> list[Output]:
         """The first words of the server."""

@@ -39,5 +39,15 @@ def test_what_was_said_long_ago_does_not_come_back() -> None:
     assert not said().are("flows through Paris", 3.8)
 
 
+def test_what_nobody_asks_about_is_not_kept_for_ever() -> None:
+    """Ten minutes of answers in a session that doubts no speech; the end of the last is still known."""
+    own = OwnWords()
+    for second in range(600):
+        own.add("flows through Paris ", second + 1.0)
+        own.add("", second + 1.0)
+    assert 1 < len(own._said) <= 61
+    assert own.are("flows through Paris", 600.0)
+
+
 def test_nothing_was_said() -> None:
     assert not OwnWords().are("flows through Paris", 0.0)

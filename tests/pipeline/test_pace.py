@@ -152,6 +152,28 @@ async def test_what_a_closed_gate_held_back_follows_without_a_burst(
     assert max(listener.unheard_ms) <= 200
 
 
+async def test_a_gate_that_is_closed_again_at_once_lets_nothing_through() -> None:
+    """Who waits at it is awake by then."""
+    clock = HandClock()
+    listener = Listener(500, clock, [], [])
+    listener.gate.close()
+
+    async def run() -> None:
+        async for come in listener.hears(stream([piece(100)] * 2)):
+            listener.takes(come)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run())
+        await settle()
+        for _ in range(2):
+            listener.gate.open()
+            listener.gate.close()
+            await settle()
+        assert (listener.gate.holds_back, listener.released_ms) == (True, [])
+        listener.gate.open()
+    assert listener.released_ms == [0, 0]
+
+
 async def test_stopping_is_not_held_up_by_a_closed_gate() -> None:
     """A barge-in stops what is held back as well."""
     clock = HandClock()
