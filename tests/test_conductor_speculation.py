@@ -338,12 +338,14 @@ async def test_what_is_begun_for_nothing_is_not_counted_against_the_session() ->
 
 async def test_what_a_draft_has_is_not_heard_twice() -> None:
     """Where words are told while they are spoken, the reply is begun as soon as the hearings agree in the silence."""
-    chat, transcriber = FakeChat(), FakeTranscriber(["What is the capital of France?|"])  # and then nothing
+    transcriber = FakeTranscriber(["What is the|", "What is the capital of France?|"])  # and then nothing
+    chat = FakeChat()
     async with Dialogue(fake_engines(chat=chat, transcriber=transcriber)) as client:
-        await client.tunes(transcription={"model": "whisper-1", "delay": "minimal"})
+        await client.tunes(transcription={"model": "whisper-1", "delay": "medium"})
         await client.says(quiet(512))
         for _ in range(12):
             await client.says(voice(64))
+        assert len(transcriber.heard) == 1
         for _ in range(5):
             await client.says(quiet(64))
         assert [prompt.messages[-1].text for prompt in chat.prompts] == ["What is the capital of France?"]

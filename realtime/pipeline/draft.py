@@ -32,8 +32,10 @@ from realtime.pipeline.recording import Recording
 UNSETTLED_S = 0.2
 """Words that end this close to the end of the sound may be halves."""
 
+BLOCK_MS = 20
+"""How much sound is loud or silent together."""
 SILENT = 10 ** (-30 / 10)
-"""Of the power of the loudest 20 ms: sound in which no 20 ms are louder holds no words."""
+"""Of the power of the loudest block: sound in which no block is louder holds no words."""
 
 TRIM_S = 8.0
 """From here on what is certain is left out at the end of a sentence: up to here Whisper costs the same anyway."""
@@ -78,6 +80,7 @@ class Draft:
         self._hints = hints
         self._hearings = delay.hearings
         self._period_samples = ms_to_samples(delay.period_ms, transcriber.rate_hz)
+        self._block_samples = ms_to_samples(BLOCK_MS, transcriber.rate_hz)
         self._sound = Recording()
         """What must still be heard."""
         self._next_at = self._period_samples
@@ -96,7 +99,7 @@ class Draft:
         """Where the sound of the last one ended."""
         self._language: str | None = None
         self._loudest = 0.0
-        """Power of the loudest 20 ms."""
+        """Power of the loudest block."""
         self._settled = asyncio.Event()
         """Whether all that was said so far is heard."""
 
@@ -107,18 +110,17 @@ class Draft:
 
     def hear(self, pcm: Pcm) -> None:
         """More of the turn, shape (n,) at the transcriber's rate."""
-        begin = self._sound.end
         self._add(pcm)
-        if not self._is_silent_since(begin):
-            self._hushed_to = 0
+        if not self._is_silent_since(self._sound.end - self._block_samples):
+            self._hushed_to = 0  # judged by how it ends: the piece in which the silence was found may begin with speech
         if self._sound.end >= self._next_at or self._sound.end <= self._hushed_to:
             self._grown.set()
 
     def hush(self) -> None:
         """The speaker has fallen silent: `whole` may be asked for, and is worth more hearings.
 
-        The next sound is heard at once, and while there is only silence each hearing begins as soon as the one before
-        it ends, until they agree, or for a period: hearings that do not agree by then need not be so many.
+        The next sound is heard at once, and as long as only silence comes each hearing begins when the one before it
+        ends, until they agree; after a period in which they have not, they are a period apart again.
         """
         self._next_at = 0
         self._hushed_to = self._sound.end + self._period_samples
@@ -157,7 +159,7 @@ class Draft:
 
     def _add(self, pcm: Pcm) -> None:
         self._sound.add(pcm)
-        self._loudest = max(self._loudest, _loudest(pcm, self._transcriber.rate_hz))
+        self._loudest = max(self._loudest, _loudest(pcm, self._block_samples))
         if self._settled.is_set() and not self._is_all_heard():
             self._settled.clear()
 
@@ -175,7 +177,7 @@ class Draft:
         )
 
     def _is_silent_since(self, sample: int) -> bool:
-        return _loudest(self._sound.since(sample), self._transcriber.rate_hz) <= self._loudest * SILENT
+        return _loudest(self._sound.since(sample), self._block_samples) <= self._loudest * SILENT
 
     async def _is_over(self) -> bool:
         """Wait until there is enough to hear; whether that is all."""
@@ -279,9 +281,8 @@ class _Heard:
     language: str | None
 
 
-def _loudest(pcm: Pcm, rate_hz: int) -> float:
-    """The power of the loudest 20 ms; what is left over at the end counts as 20 ms, too."""
-    block = ms_to_samples(20, rate_hz)
+def _loudest(pcm: Pcm, block: int) -> float:
+    """The power of the loudest block of so many samples; what is left over at the end counts as one, too."""
     whole = len(pcm) // block * block
     powers = [0.0, *np.square(pcm[:whole].reshape(-1, block)).mean(axis=1)]
     return float(max([*powers, np.square(pcm[whole:]).mean()] if whole < len(pcm) else powers))

@@ -12,8 +12,8 @@ HEARD_AFTER_S = 2.0
 """Of words that were played so long ago the echo may still be in what is heard: the sound that is put into words is a
 second long, and on its way through a loudspeaker, a room and two networks for up to another."""
 KEPT_S = 60.0
-"""Before the end of the newest words, others are kept for this long though nobody asks. No sound is sent so far ahead of
-its playing, so they were heard long ago."""
+"""Before the end of the newest words, others are kept for this long though nobody asks. No sound is sent so far ahead
+of its playing, so they were heard long ago."""
 ALIKE = 0.7
 """Of the letters of what was heard. Of an echo, half of which is noise, every third word is misheard."""
 SHORTEST = 4

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -147,6 +148,7 @@ class Efforts:
     def __init__(self, whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch) -> None:
         self.frames: list[int] = []
         self.beams: list[int] = []
+        self.before_decoding: Callable[[], object] = lambda: None
         self._encode, self._decode = whisper._whisper.encode, whisper._whisper.generate_with_fallback
         monkeypatch.setattr(whisper._whisper, "encode", self._note_frames)
         monkeypatch.setattr(whisper._whisper, "generate_with_fallback", self._note_beam)
@@ -156,6 +158,7 @@ class Efforts:
         return self._encode(features)
 
     def _note_beam(self, encoded: Any, prompt: Any, tokenizer: Any, options: Any) -> Any:
+        self.before_decoding()
         self.beams.append(options.beam_size)
         return self._decode(encoded, prompt, tokenizer, options)
 
@@ -305,6 +308,30 @@ async def test_a_cancel_is_heard_at_once_and_harms_nobody(whisper: FasterWhisper
         listening.cancel()
     assert listening.cancelled()
     assert text(await heard(whisper, spoken("week"))) != ""
+
+
+async def test_what_nobody_waits_for_is_not_decoded_again(
+    workshop: MakeWorkshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However doubtful it is."""
+    scheduler = WatchedScheduler()
+    whisper = open_faster_whisper(replace(workshop(), scheduler=scheduler))
+    efforts = Efforts(whisper, monkeypatch)
+    decoding, cancelled = asyncio.Event(), Event()
+    loop = asyncio.get_running_loop()
+
+    def wait_for_cancel() -> None:
+        loop.call_soon_threadsafe(decoding.set)
+        assert cancelled.wait(10)
+
+    efforts.before_decoding = wait_for_cancel
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(heard(whisper, np.ascontiguousarray(spoken("dinner")[::-1])))
+        await decoding.wait()
+        listening.cancel()
+    cancelled.set()
+    await asyncio.to_thread(scheduler.close)
+    assert efforts.beams == [1]
 
 
 async def test_closing_early_goes_no_further(workshop: MakeWorkshop) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -282,6 +283,70 @@ async def test_in_a_silence_all_that_was_said_is_known_before_the_turn_is_over()
         listening.cancel()
 
 
+@pytest.mark.parametrize(("delay", "at_s"), [("medium", [1.28, 1.42]), ("high", [1.28, 1.42, 1.56])])
+async def test_in_a_hush_one_hearing_follows_another_until_they_agree(
+    delay: Literal["medium", "high"], at_s: list[float]
+) -> None:
+    """Each takes 140 ms here: nobody waits for a period to pass, and none begins while another one runs."""
+    gate = asyncio.Event()
+    ears = Ears(["Yes,", "please", "do."], gate=gate)
+    draft = Draft(ears, Listening(), DELAYS[delay])
+    sound = said_then_silent(1.2, 4)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        draft.hear(sound[: _at(1.0)])
+        await settle()
+        gate.set()
+        await settle()
+        gate.clear()
+        draft.hear(sound[_at(1.0) : _at(1.18)])
+        draft.hush()  # found in the next piece, which begins with speech
+        draft.hear(sound[_at(1.18) : _at(1.28)])
+        knowing = tasks.create_task(draft.whole())
+        await settle()
+        for end_s in at_s:
+            assert not knowing.done()
+            assert ears.windows_s[-1] == pytest.approx(end_s)
+            await _hear_by_steps(draft, sound, end_s, end_s + 0.14)
+            gate.set()
+            gate.clear()  # those that come after it wait again
+            await settle()
+        assert knowing.result().text == " Yes, please do."
+        await _hear_by_steps(draft, sound, at_s[-1] + 0.14, 4)
+        assert ears.windows_s == pytest.approx([1.0, *at_s])
+        assert ears.most_running == 1
+        listening.cancel()
+
+
+async def test_a_hush_is_over_when_the_speaker_goes_on() -> None:
+    """From then on the turn is heard once a period."""
+    ears = Ears(sentences(12))
+    draft = Draft(ears, Listening(), DELAYS["medium"])
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        sound = turn(4.0)
+        sound[_at(1.2) : _at(1.4)] = 0
+        await _hear_by_steps(draft, sound, 0, 1.3)
+        draft.hush()
+        await _hear_by_steps(draft, sound, 1.3, 4)
+        assert ears.windows_s == pytest.approx([0.7, 1.32, 1.34, 1.36, 1.38, 1.4, 2.1, 2.8, 3.5])
+        listening.cancel()
+
+
+async def test_what_is_not_agreed_on_in_a_hush_is_not_heard_without_end() -> None:
+    """After a period of it, once a period again."""
+    ears = Ears(["Yes,", "please", "do."], fickle=True)
+    draft = Draft(ears, Listening(), DELAYS["medium"])
+    sound = said_then_silent(1.2, 4)
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_collect(draft))
+        await _hear_by_steps(draft, sound, 0, 1.3)
+        draft.hush()
+        await _hear_by_steps(draft, sound, 1.3, 4)
+        assert ears.windows_s == pytest.approx([0.7, *np.arange(1.32, 2.01, 0.02), 2.7, 3.4])
+        listening.cancel()
+
+
 async def test_what_hearings_do_not_agree_on_is_heard_again_though_only_silence_came() -> None:
     """It is not certain only because nothing came after it."""
     ears = Ears(["Yes,", "please", "do."], fickle=True)
@@ -382,6 +447,17 @@ async def test_a_minute_of_questions_is_written_down_while_it_is_asked(model_sto
     at_once = "".join([segment.text async for segment in whisper.transcribe(sound, Listening())])
     assert word_error_rate(listening.result(), truth) <= word_error_rate(at_once, truth) + 0.05
     await asyncio.to_thread(scheduler.close)
+
+
+def _at(second: float) -> int:
+    return round(second * SPEECH_RATE_HZ)
+
+
+async def _hear_by_steps(draft: Draft, sound: Pcm, start_s: float, end_s: float) -> None:
+    step = ms_to_samples(20, SPEECH_RATE_HZ)
+    for start in range(_at(start_s), _at(end_s), step):
+        draft.hear(sound[start : start + step])
+        await settle(12)
 
 
 async def _hear_by_seconds(draft: Draft, sound: Pcm) -> None:
