@@ -6,6 +6,7 @@ win over the file. This is the only module that reads either. `docs/configuratio
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,10 @@ NO_ENGINE = "none"
 DEFAULT_INSTRUCTIONS = "You are a helpful voice assistant. Answer in one or two short sentences."
 
 
+CONVERSATIONS_PER_PROCESSOR = 4
+"""Somebody who asks something every 8 s takes nearly a fifth of a processor (docs/benchmarks.md)."""
+
+
 class ServerSettings(Strict):
     """Where the server listens, who may connect, and what it allows them."""
 
@@ -36,8 +41,10 @@ class ServerSettings(Strict):
     """Keys that clients must show; any key, or none, is welcome while this is empty."""
     allowed_origins: tuple[str, ...] = ()
     """Origins, besides the server's own, whose web pages may connect without a key that is known; `*` is any."""
-    max_conversations: Annotated[int, Meta(ge=1)] = 64
-    """One more is refused."""
+    max_conversations: Annotated[int, Meta(ge=1)] = msgspec.field(
+        default_factory=lambda: CONVERSATIONS_PER_PROCESSOR * (os.cpu_count() or 1)
+    )
+    """One more is refused. By default as many as the embedded models carry; raise it where models run elsewhere."""
     longest_wait_ms: Annotated[float, Meta(gt=0)] = 500.0
     """How long the work for an answer may wait for a processor; while it waits longer, new conversations are refused.
     `inf` refuses nobody."""

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from realtime.errors import BadConfiguration
-from realtime.settings import EngineChoice, ServerSettings, Settings, load_settings
+from realtime.settings import CONVERSATIONS_PER_PROCESSOR, EngineChoice, ServerSettings, Settings, load_settings
 
 
 def from_file(folder: Path, text: str, **environment: str) -> Settings:
@@ -159,3 +159,11 @@ def test_the_keys_are_shown_nowhere() -> None:
     for shown in (repr(settings), str(settings.server), f"{settings}", printed.getvalue()):
         assert "8000" in shown
         assert "canary" not in shown
+
+
+def test_a_larger_machine_holds_more_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the operator says how many."""
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    assert load_settings(None, {}, {"server": {"port": 1}}).server.max_conversations == 16 * CONVERSATIONS_PER_PROCESSOR
+    chosen = load_settings(None, {}, {"server": {"max_conversations": 3}})
+    assert chosen.server.max_conversations == 3
