@@ -64,4 +64,4 @@ def test_the_health_page_shows_it() -> None:
         shown = json.loads(connection.getresponse().read())
         connection.close()
     lag = {"worst_ms": 20.0, "worst_own_ms": 15.0, "over_10_ms": 1, "over_50_ms": 0}
-    assert shown == {"status": "ok", "event_loop_lag": lag}
+    assert (shown["status"], shown["event_loop_lag"]) == ("ok", lag)
