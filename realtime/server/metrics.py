@@ -87,7 +87,7 @@ class Metrics:
         )
         self._speculation_seconds = Counter(
             "realtime_speculation_seconds",
-            "Time they were worked on: wasted, if dropped.",
+            "From when they were begun until they were wanted or dropped.",
             ["outcome"],
             registry=registry,
         )
