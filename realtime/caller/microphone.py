@@ -76,7 +76,8 @@ class Microphone:
     async def _send(self, pcm: Pcm | None) -> float:
         now_s = await self._pulse.beat()
         self._line.sent_samples += PIECE_SAMPLES
-        heard = self._room(now_s) if self._room else None
+        # What is sent late was not heard late: the sound has no seams.
+        heard = self._room(self._pulse.due_s) if self._room else None
         if pcm is not None and heard is not None:
             heard = heard + pcm
         elif heard is None:

@@ -13,12 +13,14 @@ class Pulse:
         self._clock = clock
         self._began_s = clock.now_s()
         self._beats = 0
+        self.due_s = self._began_s
+        """When the last beat was to come."""
         self.worst_slip_s = 0.0
         """The latest that any beat has come."""
 
     async def beat(self) -> float:
         """Wait for the next beat; returns the time. Cancelled, that beat is still to come."""
-        due_s = self._began_s + self._beats * self._period_s
+        self.due_s = due_s = self._began_s + self._beats * self._period_s
         if (early_s := due_s - self._clock.now_s()) > 0:
             await self._clock.sleep(early_s)
         self._beats += 1

@@ -15,10 +15,14 @@ from tests.fakes import HandClock, quiet, voice
 
 
 class Sleepless(HandClock):
-    """Sleeping takes exactly as long as asked."""
+    """Sleeping takes exactly as long as asked, or longer by what `oversleeps` says."""
+
+    def __init__(self, *oversleeps: float) -> None:
+        super().__init__()
+        self._late = list(oversleeps)
 
     async def sleep(self, seconds: float) -> None:
-        self._now_s += seconds
+        self._now_s += seconds + (self._late.pop(0) if self._late else 0)
 
 
 class Tape(Line):
@@ -68,3 +72,15 @@ async def test_what_else_is_in_the_room_is_heard_with_the_voice_and_without() ->
 def test_a_sample_was_sent_with_its_piece() -> None:
     said = Said(0, [1.0, 1.02])
     assert [said.at_s(sample) for sample in (0, PIECE_SAMPLES - 1, PIECE_SAMPLES, RATE_HZ)] == [1.0, 1.0, 1.02, 1.02]
+
+
+async def test_what_is_sent_late_was_heard_in_time() -> None:
+    """Or an echo would have seams that no room puts into it, and no canceller takes out."""
+    asked_at_s: list[float] = []
+
+    def room(at_s: float) -> None:
+        asked_at_s.append(at_s)
+
+    microphone = Microphone(Tape(), Sleepless(0.007, 0.03, 0.002), room)
+    await microphone.say(quiet(120))
+    assert asked_at_s == pytest.approx([0, 0.02, 0.04, 0.06, 0.08, 0.1])

@@ -28,3 +28,4 @@ async def test_a_late_beat_does_not_move_those_that_follow() -> None:
     beats = [await pulse.beat() for _ in range(6)]
     assert beats == pytest.approx([0, 0.025, 0.09, 0.09, 0.09, 0.1])
     assert pulse.worst_slip_s == pytest.approx(0.05)
+    assert pulse.due_s == pytest.approx(0.1)
