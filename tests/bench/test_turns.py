@@ -73,12 +73,12 @@ async def test_a_pause_of_the_clips_own_may_be_cut_into_too() -> None:
 
 
 async def test_results_stand_in_the_order_of_the_cases_whoever_is_done_first() -> None:
-    cases = cases_of([question(8000), question(300)])
+    cases = cases_of([question(20_000), question(300)])  # a busy machine may take a while to take the second call
     done: list[Case] = []
     with serving(fake_app()) as url:
         results = await measure(target(url, "server_vad:300"), cases, 2, done.append)
-    assert [case.at_ms for case in results] == [8000, 300]
-    assert [case.at_ms for case in done] == [300, 8000]
+    assert [case.at_ms for case in results] == [20_000, 300]
+    assert [case.at_ms for case in done] == [300, 20_000]
 
 
 async def test_a_line_that_breaks_is_a_result_and_a_deaf_server_is_none() -> None:
