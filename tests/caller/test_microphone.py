@@ -11,18 +11,8 @@ from realtime.caller.clip import RATE_HZ
 from realtime.caller.line import Line
 from realtime.caller.microphone import PIECE_SAMPLES, Microphone, Said
 from realtime.codecs import find_codec
-from tests.fakes import HandClock, quiet, voice
-
-
-class Sleepless(HandClock):
-    """Sleeping takes exactly as long as asked, or longer by what `oversleeps` says."""
-
-    def __init__(self, *oversleeps: float) -> None:
-        super().__init__()
-        self._late = list(oversleeps)
-
-    async def sleep(self, seconds: float) -> None:
-        self._now_s += seconds + (self._late.pop(0) if self._late else 0)
+from tests.caller.clocks import Sleepless
+from tests.fakes import quiet, voice
 
 
 class Tape(Line):

@@ -3,18 +3,7 @@ from __future__ import annotations
 import pytest
 
 from realtime.caller.pulse import Pulse
-from tests.fakes import HandClock
-
-
-class Sleepless(HandClock):
-    """Sleeping takes exactly as long as asked, or longer by what `oversleeps` says."""
-
-    def __init__(self, *oversleeps: float) -> None:
-        super().__init__()
-        self._late = list(oversleeps)
-
-    async def sleep(self, seconds: float) -> None:
-        self._now_s += seconds + (self._late.pop(0) if self._late else 0)
+from tests.caller.clocks import Sleepless
 
 
 async def test_the_first_beat_comes_at_once_and_the_others_at_their_time() -> None:

@@ -10,15 +10,7 @@ import typer
 
 from realtime.bench import interruption_figures, interruptions
 from realtime.bench.errors import BenchFailed
-from realtime.cli.bench.options import (
-    MarkdownOption,
-    OutOption,
-    PlotOption,
-    SessionOption,
-    TurnDetectionOption,
-    UrlOption,
-    read_options,
-)
+from realtime.cli.bench import options
 from realtime.cli.bench.report import Report, say
 from realtime.cli.bench.serving import open_target
 from realtime.cli.context import plain_errors
@@ -26,7 +18,7 @@ from realtime.cli.talk import KeyOption, ModelOption
 
 
 def measure_interruptions(
-    url: UrlOption = None,
+    url: options.UrlOption = None,
     request: Annotated[
         str, typer.Option(metavar="TEXT", help="What the caller asks for, in writing; the answer should be long.")
     ] = interruptions.REQUEST,
@@ -34,13 +26,13 @@ def measure_interruptions(
         list[str] | None,
         typer.Option("--only", metavar="WORD", help="Only sounds with this in their name or kind; may be repeated."),
     ] = None,
-    session: SessionOption = None,
-    turn_detection: TurnDetectionOption = None,
+    session: options.SessionOption = None,
+    turn_detection: options.TurnDetectionOption = None,
     key: KeyOption = None,
     model: ModelOption = None,
-    out: OutOption = None,
-    plot: PlotOption = None,
-    markdown: MarkdownOption = False,
+    out: options.OutOption = None,
+    plot: options.PlotOption = None,
+    markdown: options.MarkdownOption = False,
 ) -> None:
     """Report what stops an answer: words that are meant to, "uh-huh", a cough, or the answer's own echo.
 
@@ -52,7 +44,7 @@ def measure_interruptions(
     """
     with plain_errors():
         report = Report("interruptions", out, plot, markdown=markdown)
-        wanted = read_options(session, turn_detection)
+        wanted = options.read_options(session, turn_detection)
         trials = asyncio.run(_interruptions(url, request, _sounds(only), (key, model), wanted))
         grids = [interruption_figures.trial_grid(trials), interruption_figures.summary_grid(trials)]
         report.show(grids, interruption_figures.remarks(trials))

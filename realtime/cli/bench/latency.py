@@ -9,15 +9,7 @@ import typer
 
 from realtime.bench import latency
 from realtime.bench.questions import load_questions
-from realtime.cli.bench.options import (
-    MarkdownOption,
-    OutOption,
-    PlotOption,
-    SessionOption,
-    TurnDetectionOption,
-    UrlOption,
-    read_options,
-)
+from realtime.cli.bench import options
 from realtime.cli.bench.report import Report, say
 from realtime.cli.bench.serving import open_target
 from realtime.cli.context import plain_errors
@@ -25,15 +17,15 @@ from realtime.cli.talk import KeyOption, ModelOption
 
 
 def measure_latency(
-    url: UrlOption = None,
+    url: options.UrlOption = None,
     turns: Annotated[int, typer.Option(min=1, help="Questions to ask, one after another.")] = 20,
-    session: SessionOption = None,
-    turn_detection: TurnDetectionOption = None,
+    session: options.SessionOption = None,
+    turn_detection: options.TurnDetectionOption = None,
     key: KeyOption = None,
     model: ModelOption = None,
-    out: OutOption = None,
-    plot: PlotOption = None,
-    markdown: MarkdownOption = False,
+    out: options.OutOption = None,
+    plot: options.PlotOption = None,
+    markdown: options.MarkdownOption = False,
 ) -> None:
     """Ask spoken questions in real time and report how long each step of the answer takes.
 
@@ -45,7 +37,7 @@ def measure_latency(
     """
     with plain_errors():
         report = Report("latency", out, plot, markdown=markdown)
-        wanted = read_options(session, turn_detection)
+        wanted = options.read_options(session, turn_detection)
         results = asyncio.run(_latency(url, turns, key, model, wanted))
         report.show([latency.turn_grid(results), latency.summary_grid(results)], latency.remarks(results))
         report.draw([latency.chart(results)])

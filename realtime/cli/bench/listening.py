@@ -9,7 +9,7 @@ import typer
 
 from realtime.bench import listening
 from realtime.bench.room import Phase
-from realtime.cli.bench.options import MarkdownOption, OutOption
+from realtime.cli.bench import options
 from realtime.cli.bench.report import Report, say
 from realtime.cli.bench.serving import own_process
 from realtime.cli.context import plain_errors
@@ -18,8 +18,8 @@ from realtime.cli.context import plain_errors
 def measure_listening(
     conversations: Annotated[int, typer.Option(min=2, help="How many at once.")] = 50,
     seconds: Annotated[float, typer.Option(min=1, help="How long each number of them is measured.")] = 60,
-    out: OutOption = None,
-    markdown: MarkdownOption = False,
+    out: options.OutOption = None,
+    markdown: options.MarkdownOption = False,
 ) -> None:
     """Report what one more open microphone costs a server of its own while nobody speaks."""
     with plain_errors():

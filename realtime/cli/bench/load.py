@@ -13,15 +13,7 @@ from realtime.bench import load, load_figures
 from realtime.bench.errors import BenchFailed
 from realtime.bench.questions import load_questions
 from realtime.bench.spread import shown_ms
-from realtime.cli.bench.options import (
-    MarkdownOption,
-    OutOption,
-    PlotOption,
-    SessionOption,
-    TurnDetectionOption,
-    UrlOption,
-    read_options,
-)
+from realtime.cli.bench import options
 from realtime.cli.bench.report import Report, say
 from realtime.cli.bench.serving import open_target
 from realtime.cli.context import plain_errors
@@ -32,7 +24,7 @@ MOST_CALLERS = 500
 
 
 def measure_load(
-    url: UrlOption = None,
+    url: options.UrlOption = None,
     callers: Annotated[
         str, typer.Option(metavar="N[,N…]", help="How many at once; one phase for each number.")
     ] = "1,4,8,16",
@@ -42,13 +34,13 @@ def measure_load(
     turns: Annotated[
         int | None, typer.Option(min=1, max=500, help="Questions of each caller, in place of --seconds.")
     ] = None,
-    session: SessionOption = None,
-    turn_detection: TurnDetectionOption = None,
+    session: options.SessionOption = None,
+    turn_detection: options.TurnDetectionOption = None,
     key: KeyOption = None,
     model: ModelOption = None,
-    out: OutOption = None,
-    plot: PlotOption = None,
-    markdown: MarkdownOption = False,
+    out: options.OutOption = None,
+    plot: options.PlotOption = None,
+    markdown: options.MarkdownOption = False,
 ) -> None:
     """Report how long callers wait for an answer while many of them talk at once.
 
@@ -59,7 +51,7 @@ def measure_load(
     """
     with plain_errors():
         report = Report("load", out, plot, markdown=markdown)
-        wanted = read_options(session, turn_detection)
+        wanted = options.read_options(session, turn_detection)
         each = turns or ceil(seconds / load.EVERY_S)
         phases = asyncio.run(_load(url, _numbers(callers), each, (key, model), wanted))
         report.show([load_figures.grid(phases)], load_figures.remarks(phases))

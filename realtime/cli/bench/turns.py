@@ -15,15 +15,7 @@ from realtime.bench.breaks import load_clips
 from realtime.bench.errors import BenchFailed
 from realtime.bench.questions import Question, load_questions
 from realtime.bench.target import read_turn_detection, session_with
-from realtime.cli.bench.options import (
-    MarkdownOption,
-    OutOption,
-    PlotOption,
-    SessionOption,
-    TurnDetectionOption,
-    UrlOption,
-    read_options,
-)
+from realtime.cli.bench import options
 from realtime.cli.bench.report import Report, say
 from realtime.cli.bench.serving import open_target
 from realtime.cli.context import plain_errors
@@ -40,19 +32,19 @@ def measure_turns(
         Path | None,
         typer.Argument(metavar="[FOLDER]", help="WAV files of a sentence or two to play besides the questions."),
     ] = None,
-    url: UrlOption = None,
+    url: options.UrlOption = None,
     sweep: Annotated[bool, typer.Option("--sweep", help=f"Each of these in turn: {', '.join(SWEEP)}.")] = False,
     at_once: Annotated[
         int, typer.Option("--at-once", min=1, max=64, help="Calls at a time: sooner done, and the server busier.")
     ] = 1,
     clips: Annotated[int | None, typer.Option("--clips", min=1, help="Play only so many of the clips.")] = None,
-    session: SessionOption = None,
-    turn_detection: TurnDetectionOption = None,
+    session: options.SessionOption = None,
+    turn_detection: options.TurnDetectionOption = None,
     key: KeyOption = None,
     model: ModelOption = None,
-    out: OutOption = None,
-    plot: PlotOption = None,
-    markdown: MarkdownOption = False,
+    out: options.OutOption = None,
+    plot: options.PlotOption = None,
+    markdown: options.MarkdownOption = False,
 ) -> None:
     """Report how late a turn is taken for over, and how often in a pause in the middle of it.
 
@@ -64,11 +56,11 @@ def measure_turns(
     """
     with plain_errors():
         report = Report("turns", out, plot, markdown=markdown)
-        wanted = {turn_detection or "the session as it is": read_options(session, turn_detection)}
+        wanted = {turn_detection or "the session as it is": options.read_options(session, turn_detection)}
         if sweep:
             if turn_detection:
                 raise BenchFailed("--sweep brings its own turn detection: leave --turn-detection out")
-            base = read_options(session, None)
+            base = options.read_options(session, None)
             wanted = {name: session_with(base, read_turn_detection(name)) for name in SWEEP}
         played = [*load_questions(), *load_clips(folder)][:clips]
         settings = asyncio.run(_turns(url, played, at_once, (key, model), wanted))
