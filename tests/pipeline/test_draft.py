@@ -3,138 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from realtime.audio import SPEECH_RATE_HZ, Pcm, ms_to_samples, silence
+from realtime.audio import SPEECH_RATE_HZ, ms_to_samples, silence
 from realtime.bench.questions import load_questions
 from realtime.codecs.resample import resample
-from realtime.engines.base import Listening, Segment, Transcriber, Urgency, Word
+from realtime.engines.base import Listening, Urgency
 from realtime.engines.faster_whisper import open_faster_whisper
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.errors import EngineBusy, EngineFailed
 from realtime.models.store import ModelStore
-from realtime.pipeline.draft import DELAYS, LONGEST_S, UNSETTLED_S, Delay, Draft
+from realtime.pipeline.draft import DELAYS, LONGEST_S, UNSETTLED_S, Draft
 from tests.end_to_end.wer import word_error_rate
 from tests.fakes import settle
-
-WORD_S = 0.4
-EVERY_SECOND = Delay(1000, 2)
-
-
-def turn(seconds: float) -> Pcm:
-    """Sound whose samples say when they were said."""
-    return np.arange(ms_to_samples(seconds * 1000, SPEECH_RATE_HZ)).astype(np.float32) / np.float32(SPEECH_RATE_HZ)
-
-
-def said_then_silent(said_s: float, all_s: float) -> Pcm:
-    """Some of `turn`, and then nothing."""
-    sound = turn(all_s)
-    sound[ms_to_samples(said_s * 1000, SPEECH_RATE_HZ) :] = 0
-    return sound
-
-
-@dataclass
-class Ears:
-    """Hear one word each 0.4 s of `turn`; the last one of a window, if half of it is missing, is misheard."""
-
-    text: list[str]
-    fickle: bool = False
-    """Whether no two hearings agree on any word."""
-    fails: dict[int, Exception] = field(default_factory=dict)
-    """What the hearing of this number raises."""
-    gate: asyncio.Event | None = None
-    """When given, no partial hearing ends before it is set."""
-    windows_s: list[float] = field(default_factory=list)
-    asked: list[Listening] = field(default_factory=list)
-    running: int = 0
-    most_running: int = 0
-    rate_hz: int = SPEECH_RATE_HZ
-    model: str = "ears"
-    languages: frozenset[str] = frozenset({"en"})
-
-    async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
-        self.windows_s.append(len(speech) / SPEECH_RATE_HZ)
-        self.asked.append(listening)
-        number = len(self.asked)
-        self.running += 1
-        self.most_running = max(self.running, self.most_running)
-        try:
-            await asyncio.sleep(0)
-            if self.gate and listening.urgency is Urgency.PARTIAL:
-                await self.gate.wait()
-            if number in self.fails:
-                raise self.fails[number]
-        finally:
-            self.running -= 1
-        start_s, end_s = float(speech[0]) if len(speech) else 0.0, float(speech.max(initial=0))
-        words = tuple(self._words(start_s, end_s, number)) if len(speech) else ()
-        if words:
-            text = "".join(word.text for word in words)
-            yield Segment(text=text, start_s=0, end_s=9, log_probability=-0.1, words=words, language="en")
-
-    def _words(self, start_s: float, end_s: float, number: int) -> list[Word]:
-        first, last = round(start_s / WORD_S), min(len(self.text), round(end_s / WORD_S))
-        words = [f"{number}{word}" if self.fickle else word for word in self.text[first:last]]
-        if last < len(self.text) and end_s < last * WORD_S and words:
-            words[-1] = "eh"
-        return [
-            Word(
-                text=f" {word}",
-                start_s=(first + index) * WORD_S - start_s,
-                end_s=(first + index + 1) * WORD_S - start_s,
-                log_probability=-0.1,
-            )
-            for index, word in enumerate(words)
-        ]
-
-    async def close(self) -> None:
-        return
-
-
-def sentences(words: int) -> list[str]:
-    """Words, every seventh of which ends a sentence."""
-    return [f"word{index}" + ("." if index % 7 == 6 else "") for index in range(words)]
-
-
-@dataclass
-class Speaker:
-    """Speaks into a draft and notes when which text came."""
-
-    ears: Transcriber
-    delay: Delay = EVERY_SECOND
-    hints: Listening = field(default_factory=Listening)
-    given: list[tuple[float, Segment]] = field(default_factory=list)
-    said_s: float = 0.0
-
-    async def say(self, sound: Pcm, step_ms: int = 100) -> None:
-        """All of `sound`, and the end of the turn; each hearing ends before more is said."""
-        self.draft = Draft(self.ears, self.hints, self.delay)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            step = ms_to_samples(step_ms, SPEECH_RATE_HZ)
-            for start in range(0, len(sound) - step, step):
-                self.draft.hear(sound[start : start + step])
-                self.said_s = (start + step) / SPEECH_RATE_HZ
-                await settle(12)
-            self.said_s = len(sound) / SPEECH_RATE_HZ
-            self.draft.end(sound)
-
-    async def _listen(self) -> None:
-        async with aclosing(self.draft.segments()) as segments:
-            async for segment in segments:
-                self.given.append((self.said_s, segment))
-
-    @property
-    def text(self) -> str:
-        """All that was given."""
-        return "".join(segment.text for _, segment in self.given)
+from tests.pipeline.ears import (
+    EVERY_SECOND,
+    WORD_S,
+    Ears,
+    Speaker,
+    at,
+    collect,
+    hear_by_seconds,
+    hear_by_steps,
+    said_then_silent,
+    sentences,
+    turn,
+)
 
 
 async def test_words_come_while_the_user_speaks_and_all_of_them_once() -> None:
@@ -210,7 +108,7 @@ async def test_hearings_never_run_at_once_and_late_ones_are_skipped() -> None:
     draft = Draft(ears, Listening(), EVERY_SECOND)
     sound = turn(12.0)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
+        listening = tasks.create_task(collect(draft))
         for second in range(4):
             draft.hear(sound[second * SPEECH_RATE_HZ : (second + 1) * SPEECH_RATE_HZ])
             await settle()
@@ -229,7 +127,7 @@ async def test_the_end_does_not_wait_for_a_hearing_of_less() -> None:
     ears = Ears(sentences(5), gate=asyncio.Event())
     draft = Draft(ears, Listening(), EVERY_SECOND)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
+        listening = tasks.create_task(collect(draft))
         draft.hear(turn(1.5))
         await settle()
         assert ears.running == 1
@@ -251,8 +149,8 @@ async def test_silence_after_words_that_are_certain_is_not_heard_again() -> None
     draft = Draft(ears, Listening(), EVERY_SECOND)
     sound = said_then_silent(1.2, 6.3)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
-        await _hear_by_seconds(draft, sound)
+        listening = tasks.create_task(collect(draft))
+        await hear_by_seconds(draft, sound)
         assert ears.windows_s == [1.0, 2.0, 3.0]
         draft.end(sound)
     assert ears.windows_s == [1.0, 2.0, 3.0]
@@ -265,8 +163,8 @@ async def test_in_a_silence_all_that_was_said_is_known_before_the_turn_is_over()
     draft = Draft(ears, Listening(), EVERY_SECOND)
     sound = said_then_silent(1.2, 5)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
-        await _hear_by_seconds(draft, sound[: 2 * SPEECH_RATE_HZ])
+        listening = tasks.create_task(collect(draft))
+        await hear_by_seconds(draft, sound[: 2 * SPEECH_RATE_HZ])
         knowing = tasks.create_task(draft.whole())
         await settle()
         assert not knowing.done()
@@ -293,26 +191,26 @@ async def test_in_a_hush_one_hearing_follows_another_until_they_agree(
     draft = Draft(ears, Listening(), DELAYS[delay])
     sound = said_then_silent(1.2, 4)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
-        draft.hear(sound[: _at(1.0)])
+        listening = tasks.create_task(collect(draft))
+        draft.hear(sound[: at(1.0)])
         await settle()
         gate.set()
         await settle()
         gate.clear()
-        draft.hear(sound[_at(1.0) : _at(1.18)])
+        draft.hear(sound[at(1.0) : at(1.18)])
         draft.hush()  # found in the next piece, which begins with speech
-        draft.hear(sound[_at(1.18) : _at(1.28)])
+        draft.hear(sound[at(1.18) : at(1.28)])
         knowing = tasks.create_task(draft.whole())
         await settle()
         for end_s in at_s:
             assert not knowing.done()
             assert ears.windows_s[-1] == pytest.approx(end_s)
-            await _hear_by_steps(draft, sound, end_s, end_s + 0.14)
+            await hear_by_steps(draft, sound, end_s, end_s + 0.14)
             gate.set()
             gate.clear()  # those that come after it wait again
             await settle()
         assert knowing.result().text == " Yes, please do."
-        await _hear_by_steps(draft, sound, at_s[-1] + 0.14, 4)
+        await hear_by_steps(draft, sound, at_s[-1] + 0.14, 4)
         assert ears.windows_s == pytest.approx([1.0, *at_s])
         assert ears.most_running == 1
         listening.cancel()
@@ -323,12 +221,12 @@ async def test_a_hush_is_over_when_the_speaker_goes_on() -> None:
     ears = Ears(sentences(12))
     draft = Draft(ears, Listening(), DELAYS["medium"])
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
+        listening = tasks.create_task(collect(draft))
         sound = turn(4.0)
-        sound[_at(1.2) : _at(1.4)] = 0
-        await _hear_by_steps(draft, sound, 0, 1.3)
+        sound[at(1.2) : at(1.4)] = 0
+        await hear_by_steps(draft, sound, 0, 1.3)
         draft.hush()
-        await _hear_by_steps(draft, sound, 1.3, 4)
+        await hear_by_steps(draft, sound, 1.3, 4)
         assert ears.windows_s == pytest.approx([0.7, 1.32, 1.34, 1.36, 1.38, 1.4, 2.1, 2.8, 3.5])
         listening.cancel()
 
@@ -339,10 +237,10 @@ async def test_what_is_not_agreed_on_in_a_hush_is_not_heard_without_end() -> Non
     draft = Draft(ears, Listening(), DELAYS["medium"])
     sound = said_then_silent(1.2, 4)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
-        await _hear_by_steps(draft, sound, 0, 1.3)
+        listening = tasks.create_task(collect(draft))
+        await hear_by_steps(draft, sound, 0, 1.3)
         draft.hush()
-        await _hear_by_steps(draft, sound, 1.3, 4)
+        await hear_by_steps(draft, sound, 1.3, 4)
         assert ears.windows_s == pytest.approx([0.7, *np.arange(1.32, 2.01, 0.02), 2.7, 3.4])
         listening.cancel()
 
@@ -353,8 +251,8 @@ async def test_what_hearings_do_not_agree_on_is_heard_again_though_only_silence_
     draft = Draft(ears, Listening(), EVERY_SECOND)
     sound = said_then_silent(1.2, 3.3)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
-        await _hear_by_seconds(draft, sound)
+        listening = tasks.create_task(collect(draft))
+        await hear_by_seconds(draft, sound)
         draft.end(sound)
     assert ears.windows_s[-1] == pytest.approx(3.3)
     assert ears.asked[-1].urgency is Urgency.FINAL
@@ -368,8 +266,8 @@ async def test_a_word_in_the_end_is_heard_however_short_it_is() -> None:
     sound = said_then_silent(1.2, 3.3)
     sound[-ms_to_samples(50, SPEECH_RATE_HZ) :] = 3.3
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_collect(draft))
-        await _hear_by_seconds(draft, sound)
+        tasks.create_task(collect(draft))
+        await hear_by_seconds(draft, sound)
         draft.end(sound)
     assert ears.windows_s[-1] == pytest.approx(3.3)
 
@@ -382,8 +280,8 @@ async def test_a_hearing_of_all_that_was_said_is_waited_for() -> None:
     draft = Draft(ears, Listening(), EVERY_SECOND)
     sound = said_then_silent(1.2, 3.3)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
-        await _hear_by_seconds(draft, sound[: 2 * SPEECH_RATE_HZ])
+        listening = tasks.create_task(collect(draft))
+        await hear_by_seconds(draft, sound[: 2 * SPEECH_RATE_HZ])
         gate.clear()
         draft.hear(sound[2 * SPEECH_RATE_HZ : 3 * SPEECH_RATE_HZ])
         await settle()
@@ -400,7 +298,7 @@ async def test_the_last_one_tells_what_is_wrong() -> None:
     draft = Draft(Ears(["Yes."], fails={1: EngineFailed("deaf")}), Listening())
     draft.end(turn(0.5))
     with pytest.raises(EngineFailed, match="deaf"):
-        await _collect(draft)
+        await collect(draft)
 
 
 async def test_cancelling_stops_the_hearing_that_runs() -> None:
@@ -408,7 +306,7 @@ async def test_cancelling_stops_the_hearing_that_runs() -> None:
     ears = Ears(sentences(5), gate=asyncio.Event())
     draft = Draft(ears, Listening(), EVERY_SECOND)
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft))
+        listening = tasks.create_task(collect(draft))
         draft.hear(turn(1.5))
         await settle()
         assert ears.running == 1
@@ -435,7 +333,7 @@ async def test_a_minute_of_questions_is_written_down_while_it_is_asked(model_sto
     draft = Draft(whisper, Listening(), DELAYS["medium"])
     given: list[str] = []
     async with asyncio.TaskGroup() as tasks:
-        listening = tasks.create_task(_collect(draft, given))
+        listening = tasks.create_task(collect(draft, given))
         for start in range(0, len(sound) - SPEECH_RATE_HZ, SPEECH_RATE_HZ):
             draft.hear(sound[start : start + SPEECH_RATE_HZ])
             await settle(10)
@@ -447,28 +345,3 @@ async def test_a_minute_of_questions_is_written_down_while_it_is_asked(model_sto
     at_once = "".join([segment.text async for segment in whisper.transcribe(sound, Listening())])
     assert word_error_rate(listening.result(), truth) <= word_error_rate(at_once, truth) + 0.05
     await asyncio.to_thread(scheduler.close)
-
-
-def _at(second: float) -> int:
-    return round(second * SPEECH_RATE_HZ)
-
-
-async def _hear_by_steps(draft: Draft, sound: Pcm, start_s: float, end_s: float) -> None:
-    step = ms_to_samples(20, SPEECH_RATE_HZ)
-    for start in range(_at(start_s), _at(end_s), step):
-        draft.hear(sound[start : start + step])
-        await settle(12)
-
-
-async def _hear_by_seconds(draft: Draft, sound: Pcm) -> None:
-    for start in range(0, len(sound) - SPEECH_RATE_HZ + 1, SPEECH_RATE_HZ):
-        draft.hear(sound[start : start + SPEECH_RATE_HZ])
-        await settle()
-
-
-async def _collect(draft: Draft, given: list[str] | None = None) -> str:
-    texts = given if given is not None else []
-    async with aclosing(draft.segments()) as segments:
-        async for segment in segments:
-            texts.append(segment.text)
-    return "".join(texts)
