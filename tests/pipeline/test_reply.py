@@ -215,24 +215,6 @@ async def test_a_call_is_whole_when_the_model_says_so(reason: FinishReason) -> N
     assert reply.asides == [call]
 
 
-async def test_an_answer_begins_with_its_first_word() -> None:
-    """Blanks before it are no beginning, and nobody is shown them."""
-    reply = Audience(Improviser([Token("\n"), Token(" \n"), Token(" Yes"), Token(" \n"), Finish(reason="stop")]))
-    await reply.written()
-    assert (reply.shown, reply.asides[0]) == (["Yes", " \n"], "began")
-
-
-async def test_what_an_answer_costs_is_known_while_it_is_written() -> None:
-    """Also of one that never ends: what was read, and the pieces that came."""
-    read = Read(prompt_tokens=30, cached_tokens=20)
-    reply = Audience(Improviser([read, Token("One"), Token(" two")]))
-    assert reply.written_reply.answer.tokens_used == 0
-    with pytest.raises(EngineFailed):
-        await reply.written()
-    assert (reply.written_reply.answer.tokens_written, reply.written_reply.answer.tokens_used) == (2, 32)
-    assert reply.asides[0] == read
-
-
 async def test_cancelling_stops_the_model_and_the_voice() -> None:
     """Both have let go of everything when the cancelled reply is over; nothing is played afterwards."""
     chat, synthesizer = FakeChat(gate=asyncio.Event(), script=["One. Two. Three."]), Whisperer()
