@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from realtime.audio import SPEECH_RATE_HZ, Pcm, ms_to_samples
+from realtime.bench.breaks import broken_off
 from realtime.engines.base import Detector, Listening, Word
 from realtime.engines.faster_whisper import FasterWhisper
 from realtime.engines.smart_turn import SmartTurn
@@ -32,8 +33,6 @@ BREAKS_EVERY = 3
 """Of the gaps between words, one in so many is broken off at."""
 LEAST_WORDS = 2
 """Before a break."""
-DRAWN_MS, DRAWN = 250, 1.8
-"""The end of a drawn-out break, and by how much longer it becomes."""
 ROOM_DB = -60
 """Noise of the room, against full scale."""
 RELEASE = 0.35
@@ -103,8 +102,8 @@ class Listeners:
         """Silences after its words, where nobody made one."""
         words = self._words(clip)
         for index in range(LEAST_WORDS, len(words), BREAKS_EVERY):
-            place = round((words[index - 1].end_s + words[index].start_s) / 2 * SPEECH_RATE_HZ)
-            plain, drawn = faded(clip[:place]), faded(drawn_out(clip[:place]))
+            at_ms = (words[index - 1].end_s + words[index].start_s) * 1000 / 2
+            plain, drawn = (broken_off(clip, at_ms, drawn_out=drawn, rate_hz=SPEECH_RATE_HZ) for drawn in (False, True))
             yield from filter(None, (self._after(name, "plain", plain), self._after(name, "drawn out", drawn)))
 
     def pauses_of(self, name: str, clip: Pcm) -> Iterator[Silence]:
@@ -176,27 +175,3 @@ def last_voiced(clip: Pcm) -> int:
     frames = clip[: len(clip) // 160 * 160].reshape(-1, 160)
     power = (frames**2).mean(axis=1)
     return int(np.flatnonzero(power > power.max() * 10**-3.5)[-1] + 1) * 160
-
-
-def drawn_out(said: Pcm) -> Pcm:
-    """The end is longer: short frames of it, laid over one another where they fit best."""
-    frame, hop, end = 480, 240, ms_to_samples(DRAWN_MS, SPEECH_RATE_HZ)
-    voice, window = said[-end:], np.hanning(480).astype(np.float32)
-    longer, at, before = np.zeros(round(end * DRAWN) + frame, np.float32), 0, 0
-    while at < end * DRAWN - frame:
-        place = round(at / DRAWN)
-        if at:
-            wanted = voice[before + hop : before + hop + frame]
-            near = range(max(0, place - 160), min(end - frame, place + 160) + 1, 16)
-            place = max(near, key=lambda start: float(voice[start : start + len(wanted)] @ wanted), default=end - frame)
-        place = min(place, end - frame)
-        longer[at : at + frame] += voice[place : place + frame] * window
-        at, before = at + hop, place
-    return np.concatenate((said[:-end], longer[: at + hop]))
-
-
-def faded(said: Pcm) -> Pcm:
-    """Without a click at its end."""
-    end = said.copy()
-    end[-160:] *= np.linspace(1, 0, 160, dtype=np.float32)
-    return end

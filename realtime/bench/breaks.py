@@ -70,11 +70,11 @@ def softest_place(pcm: Pcm, at_ms: float, within_ms: float) -> int:
     return (first + int(level_db[first:last].argmin())) * _FRAME_MS + _FRAME_MS // 2
 
 
-def broken_off(pcm: Pcm, at_ms: int, *, drawn_out: bool) -> Pcm:
-    """`pcm`, at `RATE_HZ`, up to `at_ms`, without a click at the end; the last of it longer if it is `drawn_out`."""
-    said = pcm[: ms_to_samples(at_ms, RATE_HZ)]
-    said = _drawn_out(said) if drawn_out else said.copy()
-    fade = min(ms_to_samples(FADE_MS, RATE_HZ), len(said))
+def broken_off(pcm: Pcm, at_ms: float, *, drawn_out: bool, rate_hz: int = RATE_HZ) -> Pcm:
+    """`pcm`, at `rate_hz`, up to `at_ms`, without a click at the end; the last of it longer if it is `drawn_out`."""
+    said = pcm[: ms_to_samples(at_ms, rate_hz)]
+    said = _drawn_out(said, rate_hz) if drawn_out else said.copy()
+    fade = min(ms_to_samples(FADE_MS, rate_hz), len(said))
     said[len(said) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return said
 
@@ -95,10 +95,10 @@ def _levels_db(pcm: Pcm) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return 10 * np.log10(smooth + 1e-12)
 
 
-def _drawn_out(said: Pcm) -> Pcm:
+def _drawn_out(said: Pcm, rate_hz: int) -> Pcm:
     """Frames of 30 ms of its end, laid over one another where they fit best, more of them than there were."""
-    frame, hop, reach = (ms_to_samples(ms, RATE_HZ) for ms in (30, 15, 10))
-    end = min(ms_to_samples(DRAWN_MS, RATE_HZ), len(said))
+    frame, hop, reach, step = (ms_to_samples(ms, rate_hz) for ms in (30, 15, 10, 1))
+    end = min(ms_to_samples(DRAWN_MS, rate_hz), len(said))
     if end < 2 * frame:
         return said.copy()
     voice, window = said[len(said) - end :], np.hanning(frame).astype(np.float32)
@@ -110,7 +110,7 @@ def _drawn_out(said: Pcm) -> Pcm:
         middle = min(round(turn * hop / DRAWN), end - frame)
         place = middle
         if turn and len(wanted) == frame:
-            near = range(max(0, middle - reach), min(end - frame, middle + reach) + 1, 24)
+            near = range(max(0, middle - reach), min(end - frame, middle + reach) + 1, step)
             place = max(near, key=lambda start: float(voice[start : start + frame] @ wanted))
         longer[turn * hop : turn * hop + frame] += voice[place : place + frame] * window
     longer[:hop] = voice[:hop]  # the first frame has nothing to be laid over
