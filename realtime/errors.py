@@ -5,12 +5,15 @@
     ├── EngineFailed          a model failed at its work; the response fails, the session goes on
     ├── EngineBusy            every slot of an engine is taken; try again later
     ├── ContextTooLong        a conversation has more tokens than the language model, or the client, has room for
+    ├── NotPermitted          the client may not have that, whoever it is: a file outside the operator's folders
+    ├── NotServed             this server has nothing that could do it
+    ├── NotLoaded             what would do it is not loaded, or not yet
     ├── ModelUnavailable      a model file is missing, corrupt or cannot be fetched
     ├── UnknownEngine         no engine of that name is installed
     └── BadConfiguration      the operator's settings cannot work; the server does not start
 
 `code` goes on the wire as it is. Translation to an `error` event, an HTTP status or an exit message happens at the
-edges (`conductor`, `server`, `cli`), never where the error is raised.
+edges (`conductor`, `server`, `backend`, `cli`), never where the error is raised.
 """
 
 from __future__ import annotations
@@ -50,6 +53,24 @@ class ContextTooLong(EngineFailed):
     """A conversation does not fit; the message says how many tokens there are and how many fit."""
 
     code = "context_length_exceeded"
+
+
+class NotPermitted(RealtimeError):
+    """The message says what is allowed instead, and by which setting."""
+
+    code = "permission_denied"
+
+
+class NotServed(RealtimeError):
+    """Nothing here can do it; the message says what is missing and how it can be had."""
+
+    code = "not_implemented"
+
+
+class NotLoaded(RealtimeError):
+    """The engines are not there, or not yet; the message says how they are loaded."""
+
+    code = "model_not_loaded"
 
 
 class ModelUnavailable(RealtimeError):

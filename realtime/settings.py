@@ -147,6 +147,38 @@ class RemoteToolSettings(Strict):
     """Of one listing or one call; what is larger fails."""
 
 
+class GrpcSettings(Strict):
+    """The second door: the `Backend` service over gRPC."""
+
+    enabled: bool = True
+    """Whether `realtime serve` opens it beside HTTP."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 50051
+    """0 takes any free port."""
+    tls_certificate: Path | None = None
+    """PEM file of the server's certificate chain; without it connections are not encrypted."""
+    tls_key: Path | None = None
+    """PEM file of the key that belongs to it."""
+    tls_client_authority: Path | None = None
+    """PEM file of who signs clients' certificates; with it, clients without one are refused."""
+    directories: tuple[Path, ...] = ()
+    """The only folders, and what lies below them, that calls may name files in."""
+    max_message_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 30)] = 64 << 20
+    """The largest message that is taken, and sent."""
+    max_streams: Annotated[int, Meta(ge=1)] = 64
+    """Two-way streams at once; one more is refused."""
+    max_calls: Annotated[int, Meta(ge=1)] = 256
+    """Other calls at once; one more is refused."""
+    deadline_s: Annotated[float, Meta(gt=0)] = 600.0
+    """How long a call may take that is no two-way stream, and whose client has set no shorter deadline."""
+    idle_stream_s: Annotated[float, Meta(gt=0)] = 300.0
+    """How long a two-way stream may be silent in both directions."""
+    store: Path | None = None
+    """File that keeps the vector store's data; without it they last as long as the server."""
+    routes: dict[str, str] = msgspec.field(default_factory=dict)
+    """Calls that another backend answers, by name: `GenerateImage = "grpc://host:port"`."""
+
+
 class Settings(Strict):
     """All of it."""
 
@@ -156,6 +188,7 @@ class Settings(Strict):
     threads: ThreadSettings = ThreadSettings()
     log: LogSettings = LogSettings()
     mcp: RemoteToolSettings = RemoteToolSettings()
+    grpc: GrpcSettings = GrpcSettings()
     detector: EngineChoice = EngineChoice(engine="silero")
     turn_detector: EngineChoice = EngineChoice(engine="smart-turn")
     """Or `NO_ENGINE`: then `semantic_vad` is refused."""
@@ -163,9 +196,23 @@ class Settings(Strict):
     transcriber: EngineChoice = EngineChoice(engine="faster-whisper")
     chat: EngineChoice = EngineChoice(engine="llama-cpp")
     synthesizer: EngineChoice = EngineChoice(engine="hibari")
+    speech_to_speech: EngineChoice = EngineChoice(engine=NO_ENGINE)
+    """What answers speech with speech in place of `chat` and `synthesizer`, if there is one."""
+    embedder: EngineChoice = EngineChoice(engine="minilm")
+    speaker: EngineChoice = EngineChoice(engine="voicefilter")
 
 
-_ENGINE_TABLES = ("detector", "turn_detector", "enhancer", "transcriber", "chat", "synthesizer")
+_ENGINE_TABLES = (
+    "detector",
+    "turn_detector",
+    "enhancer",
+    "transcriber",
+    "chat",
+    "synthesizer",
+    "speech_to_speech",
+    "embedder",
+    "speaker",
+)
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> Settings:

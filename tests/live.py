@@ -39,7 +39,7 @@ def model_store() -> ModelStore:
 @pytest.fixture(scope="session")
 def live_server() -> Iterator[LiveServer]:
     """`realtime serve` on a free port, ready."""
-    command = [sys.executable, "-m", "realtime", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "realtime", "serve", "--port", "0", "--grpc-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         ready = next((line for line in process.stdout if "Ready." in line), None)

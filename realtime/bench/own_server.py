@@ -48,7 +48,7 @@ async def own_server(environment: Mapping[str, str], program: Sequence[str] = SE
     Raises `BenchFailed`, with the server's last words, when it does not start. Cancelling stops it.
     """
     host, port = "127.0.0.1", _free_port()
-    command = (*program, "--host", host, "--port", str(port))
+    command = (*program, "--host", host, "--port", str(port), "--grpc-port", "0")
     with tempfile.TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment)

@@ -8,6 +8,7 @@ import typer
 
 from realtime import __version__
 from realtime.cli import bench, models
+from realtime.cli.backend import backend
 from realtime.cli.serve import serve
 from realtime.cli.speech import say, transcribe
 from realtime.cli.talk import talk
@@ -20,6 +21,7 @@ app = typer.Typer(
     epilog="First `realtime models pull`, then `realtime serve`, then open the address it prints and talk.",
 )
 app.command()(serve)
+app.command()(backend)
 app.command()(transcribe)
 app.command()(say)
 app.command()(talk)

@@ -14,6 +14,9 @@ from realtime.settings import Settings
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any free one.")] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(help="Port to listen on for gRPC, 50051 by default; 0 for any free one.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Start the server and print its address.
@@ -25,7 +28,10 @@ def serve(
     """
     chosen: dict[str, Any] = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     with plain_errors():
-        settings = read_settings(config, {"server": chosen} if chosen else {})
+        tables: dict[str, Any] = {"server": chosen} if chosen else {}
+        if grpc_port is not None:
+            tables["grpc"] = {"port": grpc_port}
+        settings = read_settings(config, tables)
         _run(settings)
 
 

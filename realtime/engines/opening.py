@@ -22,14 +22,21 @@ ModelPath: TypeAlias = Callable[[str], Path]
 """Where a model lies, by its name in the catalogue; raises `ModelUnavailable` with what to do."""
 
 
-def open_engine(kind: Kind, settings: Settings, model_path: ModelPath, scheduler: Scheduler) -> Any:
-    """The configured engine of one kind, loaded and warm. Blocks: not for the event loop.
+def open_engine(
+    kind: Kind, settings: Settings, model_path: ModelPath, scheduler: Scheduler, name: str | None = None
+) -> Any:
+    """The configured engine of one kind, or the one called `name`, loaded and warm. Blocks: not for the event loop.
 
     Raises `UnknownEngine`, `BadConfiguration` or `ModelUnavailable`.
     """
-    choice: EngineChoice = getattr(settings, kind)
-    threads = settings.threads.chat if kind == "chat" else settings.threads.per_inference
-    workshop = Workshop(model_path=model_path, scheduler=scheduler, threads=threads, options=choice.options)
+    choice: EngineChoice = EngineChoice(engine=name) if name else getattr(settings, kind)
+    workshop = Workshop(
+        model_path=model_path,
+        scheduler=scheduler,
+        threads=settings.threads.chat if kind == "chat" else settings.threads.per_inference,
+        options=choice.options,
+        address=choice.engine.partition("://")[2],
+    )
     began = perf_counter()
     engine = find_engine(kind, choice.engine)(workshop)
     log.info("engine ready", kind=kind, engine=choice.engine, took_ms=round((perf_counter() - began) * 1000))

@@ -1,5 +1,6 @@
 """Engines are found by entry point, in the groups `realtime.detector`, `.turn_detector`, `.enhancer`, `.transcriber`,
-`.chat` and `.synthesizer`.
+`.chat`, `.synthesizer`, `.speech_to_speech`, `.embedder`, `.speaker` and `.transform`. An engine on another machine is
+named by its address, `grpc://host:port`: the entry point of the address's scheme opens it.
 
 An entry point names a function `open_engine(workshop) -> engine` that loads the weights and warms them up, so that
 the first conversation is as fast as the second. It blocks for as long as that takes; the server calls it in a thread.
@@ -19,7 +20,18 @@ from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, UnknownEngine
 from realtime.structs import Strict
 
-Kind = Literal["detector", "turn_detector", "enhancer", "transcriber", "chat", "synthesizer"]
+Kind = Literal[
+    "detector",
+    "turn_detector",
+    "enhancer",
+    "transcriber",
+    "chat",
+    "synthesizer",
+    "speech_to_speech",
+    "embedder",
+    "speaker",
+    "transform",
+]
 
 
 class Options(Strict):
@@ -40,6 +52,8 @@ class Workshop:
     """Threads one inference may use inside a library (ONNX intra-op, CTranslate2, llama.cpp)."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The engine's own table of the configuration file."""
+    address: str = ""
+    """What follows `grpc://` in the name of an engine on another machine: `host:port`, or several with commas."""
 
     def find_model(self, name: str) -> Path:
         """Where model `name` lies: a file or folder of the operator's own by its absolute path, any other by name."""
@@ -56,6 +70,7 @@ class Workshop:
 
 def find_engine(kind: Kind, name: str) -> Callable[[Workshop], Any]:
     """The function that opens engine `name`; `UnknownEngine` lists what is installed, or which extra is missing."""
+    name = name.partition("://")[0]
     found = {point.name: point for point in entry_points(group=f"realtime.{kind}")}
     if name not in found:
         raise UnknownEngine(f"no {kind} engine {name!r}; installed: {', '.join(sorted(found)) or 'none'}")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from realtime.ids import random_id
+from realtime.keys import digest_of
 from realtime.protocol.config import SessionConfig
-from realtime.server.keys import digest_of
 from realtime.server.refusals import Refused, WrongKey
 
 SECRET_PREFIX = "ek_"

@@ -17,6 +17,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from realtime.engines.opening import ModelPath, open_engines
 from realtime.errors import BadConfiguration, RealtimeError
 from realtime.server.app import create_app
+from realtime.server.second_door import second_door
 from realtime.server.state import State, new_state
 from realtime.server.websocket import MAX_MESSAGE_BYTES
 from realtime.settings import ServerSettings, Settings
@@ -38,12 +39,15 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str]
     async def load() -> RealtimeError | None:
         try:
             state.engines = await asyncio.to_thread(open_engines, settings, model_path)
+            state.loaded.set()
         except RealtimeError as problem:
             server.should_exit = True
             return problem
         # Everything loaded stays for good: a collection that looks at it all again would hold the loop up for 30 ms.
         gc.collect()
         gc.freeze()
+        if door:
+            await door.tell(serving=True)
         if not server.should_exit:
             ready(address)
         return None
@@ -52,7 +56,7 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str]
         await asyncio.wait([loading])  # which keeps the interpreter busy while nobody is talking yet
         await state.lag.watch()
 
-    async with asyncio.TaskGroup() as tasks:
+    async with second_door(state, model_path) as door, asyncio.TaskGroup() as tasks:
         loading = tasks.create_task(load())
         watching = tasks.create_task(watch())
         await server.serve(sockets=[listening])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 import structlog
 
 from realtime.engines.ensemble import Engines
+from realtime.keys import Keyring
 from realtime.remote_tools.base import RemoteTools
 from realtime.server.client_secrets import ClientSecrets
 from realtime.server.conversations import Conversations
-from realtime.server.keys import Keyring
 from realtime.server.lag import LoopLag
 from realtime.server.metrics import Metrics
 from realtime.server.pressure import Pressure
@@ -35,6 +36,8 @@ class State:
     """Reaches MCP servers; None where the operator does not want it."""
     engines: Engines | None = None
     """None while the models are being loaded."""
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once they are."""
 
     @property
     def ready(self) -> bool:

@@ -27,7 +27,7 @@ from realtime.engines.ensemble import Engines
 from realtime.server.client_secrets import ClientSecrets
 from realtime.server.serve import serve
 from realtime.server.state import new_state
-from realtime.settings import ConversationSettings, RemoteToolSettings, ServerSettings, Settings
+from realtime.settings import ConversationSettings, GrpcSettings, RemoteToolSettings, ServerSettings, Settings
 from tests.dialogue import nothing_left_over
 from tests.fakes import FakeSynthesizer, fake_engines, quiet, voice
 from tests.protocol.contract import check_event
@@ -60,6 +60,7 @@ class House:
             server=ServerSettings(**{"port": 0, "longest_wait_ms": inf, **server}),
             conversation=ConversationSettings(**(conversation or {})),
             mcp=RemoteToolSettings(enabled=False),
+            grpc=GrpcSettings(enabled=False),
         )
         self._new_state = partial(new_state, client_secrets=client_secrets)
         self._stack = ExitStack()

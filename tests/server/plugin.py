@@ -21,6 +21,9 @@ fake = tests.server.plugin:open_synthesizer
 CONFIGURATION = """
 [server]
 port = 0
+
+[grpc]
+port = 0
 [detector]
 engine = "fake"
 [turn_detector]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.requests import HTTPConnection
 
-from realtime.server.keys import Keyring, shown_key
+from realtime.keys import Keyring
+from realtime.server.keys import shown_key
 
 
 def connection(*protocols: str, **headers: str) -> HTTPConnection:

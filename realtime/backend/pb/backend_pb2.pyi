@@ -1501,3 +1501,62 @@ class QuantizationStopRequest(_message.Message):
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class DetokenizeRequest(_message.Message):
+    __slots__ = ("tokens",)
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    tokens: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, tokens: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class DetokenizeResponse(_message.Message):
+    __slots__ = ("content",)
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    content: str
+    def __init__(self, content: _Optional[str] = ...) -> None: ...
+
+class TranscriptLiveRequest(_message.Message):
+    __slots__ = ("config", "audio")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    config: TranscriptLiveConfig
+    audio: TranscriptLiveAudio
+    def __init__(self, config: _Optional[_Union[TranscriptLiveConfig, _Mapping]] = ..., audio: _Optional[_Union[TranscriptLiveAudio, _Mapping]] = ...) -> None: ...
+
+class TranscriptLiveConfig(_message.Message):
+    __slots__ = ("language", "sample_rate", "params")
+    class ParamsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    sample_rate: int
+    params: _containers.ScalarMap[str, str]
+    def __init__(self, language: _Optional[str] = ..., sample_rate: _Optional[int] = ..., params: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class TranscriptLiveAudio(_message.Message):
+    __slots__ = ("pcm",)
+    PCM_FIELD_NUMBER: _ClassVar[int]
+    pcm: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, pcm: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class TranscriptLiveResponse(_message.Message):
+    __slots__ = ("ready", "delta", "eou", "eob", "words", "final_result")
+    READY_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    EOU_FIELD_NUMBER: _ClassVar[int]
+    EOB_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    FINAL_RESULT_FIELD_NUMBER: _ClassVar[int]
+    ready: bool
+    delta: str
+    eou: bool
+    eob: bool
+    words: _containers.RepeatedCompositeFieldContainer[TranscriptWord]
+    final_result: TranscriptResult
+    def __init__(self, ready: _Optional[bool] = ..., delta: _Optional[str] = ..., eou: _Optional[bool] = ..., eob: _Optional[bool] = ..., words: _Optional[_Iterable[_Union[TranscriptWord, _Mapping]]] = ..., final_result: _Optional[_Union[TranscriptResult, _Mapping]] = ...) -> None: ...

@@ -209,6 +209,16 @@ class BackendStub:
                 request_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.ModelOptions.SerializeToString,
                 response_deserializer=realtime_dot_backend_dot_pb_dot_backend__pb2.ModelMetadataResponse.FromString,
                 _registered_method=True)
+        self.Detokenize = channel.unary_unary(
+                '/backend.Backend/Detokenize',
+                request_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.DetokenizeRequest.SerializeToString,
+                response_deserializer=realtime_dot_backend_dot_pb_dot_backend__pb2.DetokenizeResponse.FromString,
+                _registered_method=True)
+        self.AudioTranscriptionLive = channel.stream_stream(
+                '/backend.Backend/AudioTranscriptionLive',
+                request_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.TranscriptLiveRequest.SerializeToString,
+                response_deserializer=realtime_dot_backend_dot_pb_dot_backend__pb2.TranscriptLiveResponse.FromString,
+                _registered_method=True)
         self.StartFineTune = channel.unary_unary(
                 '/backend.Backend/StartFineTune',
                 request_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.FineTuneRequest.SerializeToString,
@@ -464,6 +474,19 @@ class BackendServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Detokenize(self, request, context):
+        """Calls that later versions of the contract have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AudioTranscriptionLive(self, request_iterator, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartFineTune(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -689,6 +712,16 @@ def add_BackendServicer_to_server(servicer, server):
                     servicer.ModelMetadata,
                     request_deserializer=realtime_dot_backend_dot_pb_dot_backend__pb2.ModelOptions.FromString,
                     response_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.ModelMetadataResponse.SerializeToString,
+            ),
+            'Detokenize': grpc.unary_unary_rpc_method_handler(
+                    servicer.Detokenize,
+                    request_deserializer=realtime_dot_backend_dot_pb_dot_backend__pb2.DetokenizeRequest.FromString,
+                    response_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.DetokenizeResponse.SerializeToString,
+            ),
+            'AudioTranscriptionLive': grpc.stream_stream_rpc_method_handler(
+                    servicer.AudioTranscriptionLive,
+                    request_deserializer=realtime_dot_backend_dot_pb_dot_backend__pb2.TranscriptLiveRequest.FromString,
+                    response_serializer=realtime_dot_backend_dot_pb_dot_backend__pb2.TranscriptLiveResponse.SerializeToString,
             ),
             'StartFineTune': grpc.unary_unary_rpc_method_handler(
                     servicer.StartFineTune,
@@ -1676,6 +1709,60 @@ class Backend:
             '/backend.Backend/ModelMetadata',
             realtime_dot_backend_dot_pb_dot_backend__pb2.ModelOptions.SerializeToString,
             realtime_dot_backend_dot_pb_dot_backend__pb2.ModelMetadataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Detokenize(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/backend.Backend/Detokenize',
+            realtime_dot_backend_dot_pb_dot_backend__pb2.DetokenizeRequest.SerializeToString,
+            realtime_dot_backend_dot_pb_dot_backend__pb2.DetokenizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AudioTranscriptionLive(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/backend.Backend/AudioTranscriptionLive',
+            realtime_dot_backend_dot_pb_dot_backend__pb2.TranscriptLiveRequest.SerializeToString,
+            realtime_dot_backend_dot_pb_dot_backend__pb2.TranscriptLiveResponse.FromString,
             options,
             channel_credentials,
             insecure,

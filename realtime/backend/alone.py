@@ -1,0 +1,94 @@
+"""The service by itself, the way LocalAI starts an external backend: no HTTP, no page."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from realtime.backend.door import Door
+from realtime.backend.files import Files
+from realtime.backend.premises import Premises
+from realtime.engines.ensemble import Engines
+from realtime.engines.on_demand import OnDemand
+from realtime.engines.opening import ModelPath, open_engine, open_engines
+from realtime.engines.registry import Kind
+from realtime.errors import RealtimeError
+from realtime.keys import Keyring
+from realtime.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class OwnEngines:
+    """Engines that only this service uses. They are opened at most once at a time, in a thread."""
+
+    def __init__(self, open_engines: Callable[[], Engines]) -> None:
+        self._open_engines = open_engines
+        self._lock = asyncio.Lock()
+        self.engines: Engines | None = None
+        self.problem: RealtimeError | None = None
+
+    @property
+    def loading(self) -> bool:
+        """Whether they are being opened now."""
+        return self._lock.locked()
+
+    async def load(self) -> None:
+        """Open them, if they are not open. Cancelling leaves it to the next who asks."""
+        async with self._lock:
+            if self.engines:
+                return
+            try:
+                self.engines, self.problem = await asyncio.to_thread(self._open_engines), None
+            except RealtimeError as problem:
+                self.problem = problem
+                raise
+
+    async def free(self) -> bool:
+        """Let them go. Cancelling leaves some of them open."""
+        async with self._lock:
+            engines, self.engines = self.engines, None
+            if engines:
+                await engines.close()
+        return True
+
+
+async def serve_alone(settings: Settings, model_path: ModelPath, ready: Callable[[str], None]) -> None:
+    """Take calls until SIGTERM or SIGINT; `ready` is told the address as soon as there is one.
+
+    The engines are loaded meanwhile: who wants to wait for them calls `LoadModel`. Raises `BadConfiguration` for an
+    address that cannot be listened on. Cancelling ends running calls.
+    """
+    loader = OwnEngines(lambda: open_engines(settings, model_path))
+
+    def open_one(kind: Kind, name: str | None) -> Any:
+        return open_engine(kind, settings, model_path, premises.engines.scheduler, name)
+
+    on_demand = OnDemand(open_one)
+    premises = Premises(settings=settings, files=Files(settings.grpc.directories), loader=loader, on_demand=on_demand)
+    door = Door(premises, Keyring(settings.server.api_keys))
+    ready(await door.open())
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with asyncio.TaskGroup() as tasks:
+        loading = tasks.create_task(_load(loader, door))
+        await stopped.wait()
+        await door.close(settings.server.drain_s if door.calls.going_on else 0)
+        loading.cancel()
+    await on_demand.close()
+    await loader.free()
+
+
+async def _load(loader: OwnEngines, door: Door) -> None:
+    try:
+        await loader.load()
+    except RealtimeError as problem:
+        log.error("the models cannot be loaded", problem=str(problem))  # and whoever calls is told
+        return
+    await door.tell(serving=True)

@@ -1,0 +1,144 @@
+"""What holds for every call: how many there may be, how long each may take, and how it ends when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, TypeAlias
+
+import structlog
+from grpc import StatusCode
+from grpc.aio import EOF, ServicerContext
+
+from realtime.backend.statuses import status_of
+from realtime.errors import RealtimeError
+from realtime.settings import GrpcSettings
+
+log = structlog.get_logger(__name__)
+
+Context: TypeAlias = ServicerContext[Any, Any]
+
+Unary: TypeAlias = Callable[[Any], Awaitable[Any]]
+"""Answers a message with a message."""
+Streaming: TypeAlias = Callable[[Any], AsyncGenerator[Any, None]]
+"""Answers a message with messages."""
+TwoWay: TypeAlias = Callable[[AsyncIterator[Any]], AsyncGenerator[Any, None]]
+"""Answers messages with messages."""
+
+
+class _TooMany(Exception):
+    """No further call can be taken now."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """For so many calls of a kind at once."""
+
+    kind: str
+    limit: int
+    taken: int = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        if self.taken >= self.limit:
+            raise _TooMany(f"{self.taken} {self.kind} are going on already; try again later.")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+class Calls:
+    """Answers calls by functions that know nothing of gRPC. Belongs to one event loop."""
+
+    def __init__(self, settings: GrpcSettings) -> None:
+        self._deadline_s = settings.deadline_s
+        self._idle_s = settings.idle_stream_s
+        self._calls = _Room("calls", settings.max_calls)
+        self._streams = _Room("streams", settings.max_streams)
+
+    @property
+    def going_on(self) -> int:
+        """Calls and streams that are being answered."""
+        return self._calls.taken + self._streams.taken
+
+    def unary(self, name: str, answer: Unary) -> Callable[[Any, Context], Awaitable[Any]]:
+        """As gRPC calls it. The client's cancelling cancels `answer`."""
+
+        async def answered(request: Any, context: Context) -> Any:
+            result: Any = None
+
+            async def work() -> None:
+                nonlocal result
+                async with asyncio.timeout(self._deadline_s):
+                    result = await answer(request)
+
+            await self._watched(name, context, self._calls, work)
+            return result
+
+        return answered
+
+    def streaming(self, name: str, answer: Streaming) -> Callable[[Any, Context], Awaitable[None]]:
+        """As gRPC calls it. The client's cancelling closes what `answer` has begun."""
+
+        async def answered(request: Any, context: Context) -> None:
+            async def work() -> None:
+                async with asyncio.timeout(self._deadline_s), aclosing(answer(request)) as replies:
+                    async for reply in replies:
+                        await context.write(reply)
+
+            await self._watched(name, context, self._calls, work)
+
+        return answered
+
+    def two_way(self, name: str, answer: TwoWay) -> Callable[[Any, Context], Awaitable[None]]:
+        """As gRPC calls it. What fails ends the stream at once, whether or not the client has said all it wants."""
+
+        async def answered(_: Any, context: Context) -> None:
+            async def work() -> None:
+                async with asyncio.timeout(self._idle_s) as patience:
+                    heard = _heard(context, lambda: self._wait_anew(patience))
+                    async with aclosing(heard), aclosing(answer(heard)) as replies:
+                        async for reply in replies:
+                            await context.write(reply)
+                            self._wait_anew(patience)
+
+            await self._watched(name, context, self._streams, work)
+
+        return answered
+
+    def _wait_anew(self, patience: asyncio.Timeout) -> None:
+        if not patience.expired():
+            patience.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+
+    async def _watched(self, name: str, context: Context, room: _Room, work: Callable[[], Awaitable[None]]) -> None:
+        began_s, status, message = perf_counter(), StatusCode.CANCELLED, ""
+        try:
+            with room.place():
+                await work()
+            status = StatusCode.OK
+        except _TooMany as full:
+            status, message = StatusCode.RESOURCE_EXHAUSTED, str(full)
+        except TimeoutError:
+            status, message = StatusCode.DEADLINE_EXCEEDED, f"'{name}' took, or was silent for, too long."
+        except RealtimeError as problem:
+            status, message = status_of(problem), str(problem)
+        except Exception:
+            # The outermost frame of a call: a bug ends this one, is logged whole, and harms no other.
+            log.exception("call broke off", call=name)
+            status, message = StatusCode.INTERNAL, f"'{name}' failed; the server's log says why."
+        finally:
+            log.debug("call ended", call=name, status=status.name, took_ms=round((perf_counter() - began_s) * 1000))
+        if status is not StatusCode.OK:
+            await context.abort(status, message)
+
+
+async def _heard(context: Context, heard: Callable[[], None]) -> AsyncGenerator[Any, None]:
+    """What the client says until it has said all."""
+    while (request := await context.read()) is not EOF:
+        heard()
+        yield request

@@ -1,0 +1,62 @@
+"""What every call of the service may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from realtime.backend.files import Files
+from realtime.engines.ensemble import Engines
+from realtime.engines.on_demand import OnDemand
+from realtime.errors import NotLoaded, RealtimeError
+from realtime.settings import Settings
+
+
+class Loader(Protocol):
+    """How the engines that hold conversations come and go."""
+
+    @property
+    def engines(self) -> Engines | None:
+        """None while they are not loaded."""
+        ...
+
+    @property
+    def loading(self) -> bool:
+        """Whether they are being loaded now."""
+        ...
+
+    @property
+    def problem(self) -> RealtimeError | None:
+        """What kept them from being loaded."""
+        ...
+
+    async def load(self) -> None:
+        """Return when they are loaded; raises what keeps them from it. Cancelling lets the loading go on."""
+        ...
+
+    async def free(self) -> bool:
+        """Let them go, if nobody else uses them; whether they are gone. Cancelling leaves some of them open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Premises:
+    """One service's."""
+
+    settings: Settings
+    files: Files
+    loader: Loader
+    on_demand: OnDemand
+
+    @property
+    def engines(self) -> Engines:
+        """Those that hold conversations. Raises `NotLoaded`, or what kept them from being loaded."""
+        if self.loader.engines:
+            return self.loader.engines
+        if self.loader.problem:
+            raise self.loader.problem
+        raise NotLoaded(
+            "The models are being loaded; 'LoadModel' waits for them."
+            if self.loader.loading
+            else "No model is loaded; 'LoadModel' loads what the server is configured for."
+        )

@@ -1,0 +1,43 @@
+"""Errors as gRPC has them."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+
+from realtime.errors import (
+    BadConfiguration,
+    ContextTooLong,
+    EngineBusy,
+    EngineFailed,
+    InvalidRequest,
+    ModelUnavailable,
+    NotLoaded,
+    NotPermitted,
+    NotServed,
+    RealtimeError,
+    UnknownEngine,
+)
+
+_STATUSES: tuple[tuple[type[RealtimeError], StatusCode], ...] = (
+    (InvalidRequest, StatusCode.INVALID_ARGUMENT),
+    (ContextTooLong, StatusCode.INVALID_ARGUMENT),
+    (NotPermitted, StatusCode.PERMISSION_DENIED),
+    (NotServed, StatusCode.UNIMPLEMENTED),
+    (UnknownEngine, StatusCode.UNIMPLEMENTED),
+    (NotLoaded, StatusCode.FAILED_PRECONDITION),
+    (ModelUnavailable, StatusCode.FAILED_PRECONDITION),
+    (BadConfiguration, StatusCode.FAILED_PRECONDITION),
+    (EngineBusy, StatusCode.RESOURCE_EXHAUSTED),
+    (EngineFailed, StatusCode.INTERNAL),
+)
+"""The first that fits; subclasses stand before what they come from."""
+
+_REASONS = {"not_found": StatusCode.NOT_FOUND, "out_of_range": StatusCode.OUT_OF_RANGE}
+"""What an `InvalidRequest` may be more exactly, by its reason."""
+
+
+def status_of(problem: RealtimeError) -> StatusCode:
+    """The status that tells of `problem`."""
+    if isinstance(problem, InvalidRequest) and problem.reason in _REASONS:
+        return _REASONS[problem.reason]
+    return next((status for kind, status in _STATUSES if isinstance(problem, kind)), StatusCode.INTERNAL)

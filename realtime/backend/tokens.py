@@ -1,0 +1,45 @@
+"""Who may call: whoever shows one of the operator's API keys, once there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from realtime.keys import Keyring
+
+OPEN = frozenset({"/backend.Backend/Health", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
+"""Calls that need no key: they tell only whether the server is there."""
+
+
+class Doorkeeper(grpc.aio.ServerInterceptor):
+    """Turns away calls without a key, as `authorization: Bearer KEY` in their metadata."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(_refuse)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The call's own handler, or one that refuses."""
+        if (
+            self._keyring.empty
+            or handler_call_details.method in OPEN
+            or self._keyring.knows(_shown(handler_call_details))
+        ):
+            return await continuation(handler_call_details)
+        return self._refusal
+
+
+def _shown(call: grpc.HandlerCallDetails) -> str:
+    shown = dict(call.invocation_metadata or ()).get("authorization", "")
+    scheme, _, key = (shown if isinstance(shown, str) else "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _refuse(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The call shows no known key ('authorization: Bearer KEY').")

@@ -1,0 +1,88 @@
+"""The gRPC door beside HTTP: the same engines, the same conversations, the same keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from realtime.engines.ensemble import Engines
+from realtime.engines.on_demand import OnDemand
+from realtime.engines.opening import ModelPath, open_engine
+from realtime.engines.registry import Kind
+from realtime.errors import RealtimeError
+from realtime.server.state import State
+
+if TYPE_CHECKING:
+    from realtime.backend.door import Door
+
+log = structlog.get_logger(__name__)
+
+
+class SharedEngines:
+    """The engines of the conversations, which only the server itself loads and closes."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def engines(self) -> Engines | None:
+        """None while they are not loaded."""
+        return self._state.engines
+
+    @property
+    def loading(self) -> bool:
+        """A server is either ready or loading."""
+        return self._state.engines is None
+
+    @property
+    def problem(self) -> RealtimeError | None:
+        """What keeps the models from loading ends the server."""
+        return None
+
+    async def load(self) -> None:
+        """Return when they are loaded. Cancelling changes nothing."""
+        await self._state.loaded.wait()
+
+    async def free(self) -> bool:
+        """They stay: conversations may begin at any time."""
+        return False
+
+
+@asynccontextmanager
+async def second_door(state: State, model_path: ModelPath) -> AsyncGenerator[Door | None, None]:
+    """Open for as long as the context lasts, if the operator wants it; raises `BadConfiguration` if it cannot be."""
+    if not state.settings.grpc.enabled:
+        yield None
+        return
+    try:
+        await asyncio.to_thread(import_module, "realtime.backend.door")  # takes half a second
+    except ModuleNotFoundError as missing:
+        log.info("no gRPC", missing_package=missing.name)
+        yield None
+        return
+    from realtime.backend.door import Door
+    from realtime.backend.files import Files
+    from realtime.backend.premises import Premises
+
+    def open_one(kind: Kind, name: str | None) -> Any:
+        return open_engine(kind, state.settings, model_path, premises.engines.scheduler, name)
+
+    on_demand = OnDemand(open_one)
+    premises = Premises(
+        settings=state.settings,
+        files=Files(state.settings.grpc.directories),
+        loader=SharedEngines(state),
+        on_demand=on_demand,
+    )
+    door = Door(premises, state.keyring)
+    await door.open()
+    try:
+        yield door
+    finally:
+        await door.close(grace_s=0)
+        await on_demand.close()
