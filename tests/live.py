@@ -26,6 +26,8 @@ class LiveServer:
     """A whole server in a process of its own, with the default engines."""
 
     url: str
+    grpc: str
+    """Where the second door is: `host:port`."""
     process: subprocess.Popen[str]
 
 
@@ -46,7 +48,7 @@ def live_server() -> Iterator[LiveServer]:
         assert ready, "the server ended before it was ready"
         url = next(word.rstrip(",") for word in ready.split() if word.startswith("http://"))
         try:
-            yield LiveServer(url, process)
+            yield LiveServer(url, ready.split()[-1], process)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)

@@ -29,7 +29,8 @@ class Door:
 
     def __init__(self, premises: Premises, keyring: Keyring) -> None:
         self._settings = premises.settings.grpc
-        self._log = log
+        self.address = ""
+        """`host:port`, once it is open."""
         self.calls = Calls(self._settings)
         self._health = health.aio.HealthServicer()
         limit = self._settings.max_message_bytes
@@ -68,8 +69,8 @@ class Door:
                 f"cannot listen for gRPC on {host} port {port} (settings 'grpc.host' and 'grpc.port')"
             ) from problem
         await self._server.start()
-        self._log = log.bind(address=f"{shown}:{port}", tls=bool(credentials))
-        return f"{shown}:{port}"
+        self.address = f"{shown}:{port}"
+        return self.address
 
     async def tell(self, *, serving: bool) -> None:
         """Tell whoever asks for the service's health."""
@@ -77,7 +78,7 @@ class Door:
         for name in (health.OVERALL_HEALTH, SERVICE.full_name):
             await self._health.set(name, status)
         if serving:
-            self._log.info("gRPC ready")
+            log.info("gRPC ready", address=self.address)
 
     async def close(self, grace_s: float) -> None:
         """Take no more calls, and end those that are going on after `grace_s`. Cancelling ends them now."""

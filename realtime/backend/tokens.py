@@ -18,7 +18,8 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(_refuse)
+        # For every kind of call: it is the one that answers before anything is said.
+        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(_refuse)
 
     async def intercept_service(
         self,

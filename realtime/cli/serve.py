@@ -42,8 +42,9 @@ def _run(settings: Settings) -> None:
 
     set_up_logs(settings.log)
 
-    def ready(address: str) -> None:
-        typer.secho(f"\n  Ready. Open {address} and talk, or connect a client to {address}/v1\n", fg="green")
+    def ready(address: str, grpc_address: str | None) -> None:
+        grpc = f", or over gRPC to {grpc_address}" if grpc_address else ""
+        typer.secho(f"\n  Ready. Open {address} and talk, or connect a client to {address}/v1{grpc}\n", fg="green")
 
     with asyncio.Runner(loop_factory=_event_loop) as runner:
         runner.run(serve_until_signal(settings, open_store(settings).path, ready))

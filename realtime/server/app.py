@@ -15,12 +15,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from realtime.errors import InvalidRequest
-from realtime.server.conversations import ServerBusy
+from realtime.errors import InvalidRequest, ServerBusy
 from realtime.server.entrance import admit
 from realtime.server.headers import SecurityHeaders
 from realtime.server.minting import create_beta_session, create_beta_transcription_session, create_client_secret
-from realtime.server.refusals import Refused, tell
+from realtime.server.refusals import RETRY_AFTER_S, Refused, tell
 from realtime.server.state import State
 from realtime.server.websocket import nowhere, realtime
 
@@ -66,7 +65,7 @@ async def readyz(request: Request) -> Response:
     if state.conversations.draining:
         return JSONResponse({"status": "draining"}, 503)
     if state.busy:
-        return JSONResponse({"status": "busy"}, 503, {"Retry-After": str(ServerBusy.retry_after_s)})
+        return JSONResponse({"status": "busy"}, 503, {"Retry-After": str(RETRY_AFTER_S[ServerBusy])})
     return JSONResponse({"status": "starting"}, 503)
 
 

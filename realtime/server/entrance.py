@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.requests import HTTPConnection
 
+from realtime.errors import ServerBusy
 from realtime.protocol.config import SessionConfig
 from realtime.server.client_secrets import SECRET_PREFIX
-from realtime.server.conversations import ServerBusy
 from realtime.server.keys import shown_key
 from realtime.server.refusals import ForeignOrigin, WrongKey
 from realtime.server.state import State

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import ClassVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from realtime.errors import InvalidRequest, RealtimeError
+from realtime.errors import InvalidRequest, NoRoom, RealtimeError, ServerBusy, ServerFull
 
 
 class Refused(RealtimeError):
@@ -56,6 +57,10 @@ class BodyTooLarge(Refused):
     code = "request_too_large"
 
 
+RETRY_AFTER_S: Mapping[type[NoRoom], int] = MappingProxyType({ServerFull: 30, ServerBusy: 15})
+"""When whoever found no room may try again; not when the server stops."""
+
+
 def error_response(
     status: int, code: str, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
@@ -68,6 +73,13 @@ def error_response(
 def invalid_request_response(problem: InvalidRequest) -> JSONResponse:
     """The same for a request that asks for something impossible."""
     return error_response(400, problem.reason, problem.message, param=problem.param)
+
+
+def no_room_response(problem: NoRoom) -> JSONResponse:
+    """The answer to whoever comes when no conversation can begin."""
+    retry_after_s = RETRY_AFTER_S.get(type(problem))
+    headers = None if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return error_response(503, problem.code, str(problem), headers=headers)
 
 
 async def tell(request: Request, problem: Exception) -> Response:

@@ -25,8 +25,9 @@ from realtime.settings import ServerSettings, Settings
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is told the address once conversations can begin.
+async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str, str | None], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is told where once conversations can begin: the HTTP address, and that of
+    the gRPC door if it is open.
 
     Raises `BadConfiguration` for an address that cannot be listened on, and whatever keeps the models from loading.
     Cancelling stops without waiting for replies.
@@ -49,7 +50,7 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str]
         if door:
             await door.tell(serving=True)
         if not server.should_exit:
-            ready(address)
+            ready(address, door.address if door else None)
         return None
 
     async def watch() -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from realtime.conductor.conversations import Conversations
+from realtime.conductor.pressure import Pressure
 from realtime.engines.ensemble import Engines
 from realtime.keys import Keyring
 from realtime.remote_tools.base import RemoteTools
 from realtime.server.client_secrets import ClientSecrets
-from realtime.server.conversations import Conversations
 from realtime.server.lag import LoopLag
 from realtime.server.metrics import Metrics
-from realtime.server.pressure import Pressure
 from realtime.settings import RemoteToolSettings, Settings
 
 log = structlog.get_logger(__name__)

@@ -12,14 +12,20 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from realtime.conductor import ClientGone, Conductor, Incoming, Send
-from realtime.errors import InvalidRequest
+from realtime.errors import InvalidRequest, NoRoom
 from realtime.ids import random_id
 from realtime.protocol.server_events import ServerEvent
 from realtime.protocol.wire import UnreadableEvent
 from realtime.server.dialects import Dialect, answered_subprotocol, spoken_dialect
 from realtime.server.entrance import admit_to_conversation
 from realtime.server.opening_config import asked_in_query
-from realtime.server.refusals import Refused, StillStarting, error_response, invalid_request_response
+from realtime.server.refusals import (
+    Refused,
+    StillStarting,
+    error_response,
+    invalid_request_response,
+    no_room_response,
+)
 from realtime.server.state import State
 
 log = structlog.get_logger(__name__)
@@ -45,6 +51,9 @@ async def realtime(websocket: WebSocket) -> None:
     except Refused as refused:
         state.metrics.conversation_refused(refused.code)
         await _refuse(websocket, refused.code, refused.response)
+    except NoRoom as problem:
+        state.metrics.conversation_refused(problem.code)
+        await _refuse(websocket, problem.code, no_room_response(problem))
     except InvalidRequest as problem:
         state.metrics.conversation_refused(problem.reason)
         await _refuse(websocket, problem.reason, invalid_request_response(problem))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from realtime.backend.door import Door
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.service import SERVICE
+from realtime.backend.unserved import UNSERVED
+from realtime.errors import BadConfiguration
+from realtime.keys import Keyring
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import premises_of
 
@@ -14,18 +25,75 @@ async def test_it_is_healthy() -> None:
     """To LocalAI, and to whoever asks the standard way."""
     async with Doorway(premises_of()) as door:
         assert (await door.stub.Health(pb.HealthMessage())).message == b"OK"
-        health = health_pb2_grpc.HealthStub(door.channel)
+        health: Any = health_pb2_grpc.HealthStub(door.channel)
         for service in ("", "backend.Backend"):
             told = await health.Check(health_pb2.HealthCheckRequest(service=service))
             assert told.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_it_tells_what_it_serves() -> None:
+    """To whoever asks by reflection: the service, and every message of it."""
+    wanted = (
+        ServerReflectionRequest(list_services=""),
+        ServerReflectionRequest(file_containing_symbol="backend.Backend"),
+    )
+    async with Doorway(premises_of()) as door:
+        told = [answer async for answer in ServerReflectionStub(door.channel).ServerReflectionInfo(iter(wanted))]
+    names = {service.name for service in told[0].list_services_response.service}
+    assert {"backend.Backend", "grpc.health.v1.Health"} <= names
+    file = FileDescriptorProto.FromString(told[1].file_descriptor_response.file_descriptor_proto[0])
+    assert {method.name for method in file.service[0].method} == {method.name for method in SERVICE.methods}
 
 
 async def test_without_a_key_only_health_is_told() -> None:
     """Once the operator has keys."""
     async with Doorway(premises_of(), "sesame") as door:
         assert (await door.stub.Health(pb.HealthMessage())).message == b"OK"
-        code, message = await refusal(door.stub.Status(pb.HealthMessage()))
-        assert code is grpc.StatusCode.UNAUTHENTICATED
-        assert "authorization" in message
+        for shown in ((), (("authorization", "Bearer simsim"),), (("authorization", "sesame"),)):
+            code, message = await refusal(door.stub.Status(pb.HealthMessage(), metadata=shown))
+            assert code is grpc.StatusCode.UNAUTHENTICATED
+            assert "authorization" in message
+            assert "simsim" not in message
+            stream = door.stub.AudioToAudioStream(metadata=shown)
+            assert (await refusal(stream.read()))[0] is grpc.StatusCode.UNAUTHENTICATED
         with_key = (("authorization", "Bearer sesame"),)
         assert (await door.stub.Status(pb.HealthMessage(), metadata=with_key)).state == pb.StatusResponse.READY
+
+
+async def test_a_message_too_large_is_refused_unread() -> None:
+    """A gigabyte too, and the door stays open."""
+    async with Doorway(premises_of()) as door:
+        anything: Any = door.channel.unary_unary("/backend.Backend/VAD")
+        assert (await refusal(anything(bytes(1 << 30))))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await door.stub.Health(pb.HealthMessage())).message == b"OK"
+
+
+async def test_what_there_is_no_engine_for_says_so() -> None:
+    """With what would help."""
+    async with Doorway(premises_of()) as door:
+        for name in UNSERVED:
+            method = SERVICE.methods_by_name[name]
+            request = GetMessageClass(method.input_type)()
+            call = getattr(door.stub, name)(request)
+            code, message = await refusal(call.read() if method.server_streaming else call)
+            assert code is grpc.StatusCode.UNIMPLEMENTED
+            assert f"grpc.routes': {name} = " in message
+
+
+async def test_an_occupied_port_is_a_bad_configuration() -> None:
+    """That names it."""
+    async with Doorway(premises_of()) as door:
+        port = int(door.address.rpartition(":")[2])
+        with pytest.raises(BadConfiguration, match=f"cannot listen for gRPC on 127.0.0.1 port {port}"):
+            await Door(premises_of(port=port), Keyring(())).open()
+
+
+@pytest.mark.parametrize("missing", ["tls_certificate", "tls_key"])
+async def test_half_of_what_tls_needs_is_a_bad_configuration(missing: str, tmp_path: Path) -> None:
+    """So is a file that is not there."""
+    both: dict[str, Any] = {"tls_certificate": tmp_path / "certificate.pem", "tls_key": tmp_path / "key.pem"}
+    with pytest.raises(BadConfiguration, match="cannot read"):
+        await Door(premises_of(**both), Keyring(())).open()
+    del both[missing]
+    with pytest.raises(BadConfiguration, match=r"both 'grpc.tls_certificate' and 'grpc.tls_key'"):
+        await Door(premises_of(**both), Keyring(())).open()

@@ -72,7 +72,7 @@ class House:
         patch.setattr("realtime.server.serve.open_engines", lambda settings, model_path: self._open())
         patch.setattr("realtime.server.serve.new_state", self._new_state)
         self.running = asyncio.get_running_loop().create_task(
-            serve(self._settings, Path, lambda address: self._address.set_result(address))
+            serve(self._settings, Path, lambda address, grpc: self._address.set_result(address))
         )
         if port := self._settings.server.port:
             await until(lambda: _listens(port))

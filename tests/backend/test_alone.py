@@ -1,0 +1,115 @@
+"""`realtime backend` as LocalAI starts it: a process of its own, that takes calls before its models are loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from realtime.backend.pb import backend_pb2 as pb
+from tests.backend.doorway import refusal, stub_of
+from tests.server import plugin
+from tests.server.house import PATIENCE_S
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A machine on which the scripted engines are installed, and a configuration that uses them."""
+    plugin.install(tmp_path)
+    (tmp_path / "realtime.toml").write_text(plugin.CONFIGURATION)
+    return tmp_path
+
+
+@asynccontextmanager
+async def realtime_backend(folder: Path, *arguments: str, addr: str = "127.0.0.1:0") -> AsyncIterator[Process]:
+    """The command, as long as the context lasts."""
+    command = [sys.executable, "-m", "realtime", "backend", "--addr", addr]
+    process = await asyncio.create_subprocess_exec(
+        *(*command, "--config", str(folder / "realtime.toml"), *arguments),
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("REALTIME_")},
+            "PYTHONPATH": os.pathsep.join((str(folder), str(REPOSITORY))),
+        },
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def address_of(process: Process) -> str:
+    """Where it listens, once it says so."""
+    assert process.stdout
+    async with asyncio.timeout(PATIENCE_S):
+        async for line in process.stdout:
+            if b"Listening for gRPC on " in line:
+                return line.decode().split()[-1]
+    raise AssertionError("it ended before it listened")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_loads_answers_and_ends_well(folder: Path, number: signal.Signals) -> None:
+    """LocalAI asks for health, loads, and calls; a signal ends it, its engines given back."""
+    async with realtime_backend(folder) as process:
+        async with grpc.aio.insecure_channel(await address_of(process)) as channel:
+            stub = stub_of(channel)
+            assert (await stub.Health(pb.HealthMessage())).message == b"OK"
+            assert (await stub.LoadModel(pb.ModelOptions(Model="realtime"))).success
+            assert (await stub.Status(pb.HealthMessage())).state == pb.StatusResponse.READY
+        process.send_signal(number)
+        async with asyncio.timeout(PATIENCE_S):
+            out, err = await process.communicate()
+        assert process.returncode == 0
+        assert b"the voice is closed" in out
+        assert b"Traceback" not in err
+
+
+async def test_without_its_models_it_says_what_is_missing(folder: Path) -> None:
+    """To whoever calls, and in the log; the door stays open."""
+    configuration = (folder / "realtime.toml").read_text().replace('[chat]\nengine = "fake"', '[chat]\nengine = "none"')
+    (folder / "realtime.toml").write_text(configuration)
+    async with realtime_backend(folder) as process, grpc.aio.insecure_channel(await address_of(process)) as channel:
+        stub = stub_of(channel)
+        code, message = await refusal(stub.LoadModel(pb.ModelOptions()))
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+        assert "no chat engine 'none'" in message
+        assert (await stub.Status(pb.HealthMessage())).state == pb.StatusResponse.ERROR
+        assert (await stub.Health(pb.HealthMessage())).message == b"OK"
+
+
+@pytest.mark.parametrize("arguments", [["--directory", "{folder}"], []], ids=["named", "temporary"])
+async def test_calls_may_name_files_in_its_folders(folder: Path, arguments: list[str]) -> None:
+    """Those that are named, or the machine's temporary one, where LocalAI puts what it hands over."""
+    (folder / "text.wav").write_text("Not a sound.")
+    words = [word.format(folder=folder) for word in arguments]
+    async with realtime_backend(folder, *words) as process:
+        async with grpc.aio.insecure_channel(await address_of(process)) as channel:
+            stub = stub_of(channel)
+            await stub.LoadModel(pb.ModelOptions())
+            inside = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=str(folder / "text.wav"))))
+            assert inside[0] is grpc.StatusCode.INVALID_ARGUMENT
+            outside = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=str(REPOSITORY / "README.md"))))
+            assert outside[0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("addr", ["50051", "127.0.0.1:", "127.0.0.1:http", ":50051x"])
+async def test_a_bad_address_is_one_line(folder: Path, addr: str) -> None:
+    """With the address in it."""
+    async with realtime_backend(folder, addr=addr) as process, asyncio.timeout(PATIENCE_S):
+        out, err = await process.communicate()
+    assert (process.returncode, out.strip()) == (1, b"")
+    assert err.decode().strip() == f"realtime: --addr must be HOST:PORT, not {addr!r}"
