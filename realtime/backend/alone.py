@@ -14,6 +14,7 @@ from realtime.backend.files import Files
 from realtime.backend.premises import Premises
 from realtime.engines.ensemble import Engines
 from realtime.engines.on_demand import OnDemand
+from realtime.engines.once import Once
 from realtime.engines.opening import ModelPath, open_engine, open_engines
 from realtime.engines.registry import Kind
 from realtime.errors import RealtimeError
@@ -24,36 +25,34 @@ log = structlog.get_logger(__name__)
 
 
 class OwnEngines:
-    """Engines that only this service uses. They are opened at most once at a time, in a thread."""
+    """Engines that only this service uses."""
 
     def __init__(self, open_engines: Callable[[], Engines]) -> None:
-        self._open_engines = open_engines
-        self._lock = asyncio.Lock()
-        self.engines: Engines | None = None
-        self.problem: RealtimeError | None = None
+        self._once = Once(open_engines)
+
+    @property
+    def engines(self) -> Engines | None:
+        """None while they are not loaded."""
+        return self._once.value
 
     @property
     def loading(self) -> bool:
-        """Whether they are being opened now."""
-        return self._lock.locked()
+        """Whether they are being loaded now."""
+        return self._once.opening
+
+    @property
+    def problem(self) -> RealtimeError | None:
+        """What kept them from being loaded the last time."""
+        return self._once.problem
 
     async def load(self) -> None:
-        """Open them, if they are not open. Cancelling leaves it to the next who asks."""
-        async with self._lock:
-            if self.engines:
-                return
-            try:
-                self.engines, self.problem = await asyncio.to_thread(self._open_engines), None
-            except RealtimeError as problem:
-                self.problem = problem
-                raise
+        """Return when they are loaded; raises what keeps them from it. Cancelling lets the loading go on."""
+        await self._once.get()
 
     async def free(self) -> bool:
         """Let them go. Cancelling leaves some of them open."""
-        async with self._lock:
-            engines, self.engines = self.engines, None
-            if engines:
-                await engines.close()
+        if engines := await self._once.take():
+            await engines.close()
         return True
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from realtime.engines.embedder import Embedder
+from realtime.engines.once import Once
 from realtime.engines.registry import Kind
 from realtime.engines.speaker import SpeakerEncoder
 from realtime.engines.transform import Transform
@@ -20,38 +21,36 @@ class OnDemand:
 
     def __init__(self, open_engine: Opener) -> None:
         self._open_engine = open_engine
-        self._opened: dict[tuple[Kind, str | None], Any] = {}
-        self._opening: dict[tuple[Kind, str | None], asyncio.Lock] = {}
+        self._engines: dict[tuple[Kind, str | None], Once[Any]] = {}
 
     async def embedder(self) -> Embedder:
-        """The configured one; raises as `open_engine` does. Cancelling leaves it to whoever asks next to open it."""
+        """The configured one; raises as `open_engine` does. Cancelling lets the opening go on."""
         embedder: Embedder = await self._get("embedder")
         return embedder
 
     async def speaker(self) -> SpeakerEncoder:
-        """The configured one; raises as `open_engine` does. Cancelling leaves it to whoever asks next to open it."""
+        """The configured one; raises as `open_engine` does. Cancelling lets the opening go on."""
         speaker: SpeakerEncoder = await self._get("speaker")
         return speaker
 
     async def transform(self, name: str) -> Transform:
-        """The one called `name`; raises as `open_engine` does. Cancelling leaves it to whoever asks next to open it."""
+        """The one called `name`; raises as `open_engine` does. Cancelling lets the opening go on."""
         transform: Transform = await self._get("transform", name)
         return transform
 
     @property
     def opened(self) -> tuple[str, ...]:
         """What is open, by kind, or by name where several of a kind may be."""
-        return tuple(name or kind for kind, name in self._opened)
+        return tuple(name or kind for (kind, name), engine in self._engines.items() if engine.value is not None)
 
     async def close(self) -> None:
         """Let all of them go; who asks again opens them again. Cancelling leaves some of them open."""
-        while self._opened:
-            _, engine = self._opened.popitem()
-            await engine.close()
+        for once in self._engines.values():
+            if engine := await once.take():
+                await engine.close()
 
     async def _get(self, kind: Kind, name: str | None = None) -> Any:
         key = kind, name
-        async with self._opening.setdefault(key, asyncio.Lock()):
-            if key not in self._opened:
-                self._opened[key] = await asyncio.to_thread(self._open_engine, kind, name)
-            return self._opened[key]
+        if key not in self._engines:
+            self._engines[key] = Once(partial(self._open_engine, kind, name))
+        return await self._engines[key].get()
