@@ -8,6 +8,10 @@
     ├── NotPermitted          the client may not have that, whoever it is: a file outside the operator's folders
     ├── NotServed             this server has nothing that could do it
     ├── NotLoaded             what would do it is not loaded, or not yet
+    ├── NoRoom                no conversation can begin now
+    │   ├── ServerFull        as many are going on as the operator allows
+    │   ├── ServerBusy        those that are going on keep the machine busy
+    │   └── ServerStopping    the server is about to stop
     ├── ModelUnavailable      a model file is missing, corrupt or cannot be fetched
     ├── UnknownEngine         no engine of that name is installed
     └── BadConfiguration      the operator's settings cannot work; the server does not start
@@ -71,6 +75,30 @@ class NotLoaded(RealtimeError):
     """The engines are not there, or not yet; the message says how they are loaded."""
 
     code = "model_not_loaded"
+
+
+class NoRoom(RealtimeError):
+    """One more conversation cannot begin now; later, or elsewhere, it may."""
+
+    code = "no_room"
+
+
+class ServerFull(NoRoom):
+    """As many conversations are going on as the server allows."""
+
+    code = "server_full"
+
+
+class ServerBusy(NoRoom):
+    """One more conversation would make all of those that are going on slow."""
+
+    code = "server_busy"
+
+
+class ServerStopping(NoRoom):
+    """The server begins nothing new before it stops."""
+
+    code = "server_shutting_down"
 
 
 class ModelUnavailable(RealtimeError):

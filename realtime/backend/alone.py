@@ -12,6 +12,8 @@ import structlog
 from realtime.backend.door import Door
 from realtime.backend.files import Files
 from realtime.backend.premises import Premises
+from realtime.conductor.conversations import Conversations
+from realtime.conductor.pressure import Pressure
 from realtime.engines.ensemble import Engines
 from realtime.engines.on_demand import OnDemand
 from realtime.engines.once import Once
@@ -20,6 +22,7 @@ from realtime.engines.registry import Kind
 from realtime.errors import RealtimeError
 from realtime.keys import Keyring
 from realtime.settings import Settings
+from realtime.vectors import VectorStore
 
 log = structlog.get_logger(__name__)
 
@@ -63,12 +66,23 @@ async def serve_alone(settings: Settings, model_path: ModelPath, ready: Callable
     address that cannot be listened on. Cancelling ends running calls.
     """
     loader = OwnEngines(lambda: open_engines(settings, model_path))
+    conversations = Conversations(settings.server.max_conversations)
+    pressure = Pressure(settings.server.longest_wait_ms / 1000)
 
     def open_one(kind: Kind, name: str | None) -> Any:
         return open_engine(kind, settings, model_path, premises.engines.scheduler, name)
 
     on_demand = OnDemand(open_one)
-    premises = Premises(settings=settings, files=Files(settings.grpc.directories), loader=loader, on_demand=on_demand)
+    premises = Premises(
+        settings=settings,
+        files=Files(settings.grpc.directories),
+        loader=loader,
+        on_demand=on_demand,
+        vectors=VectorStore(settings.grpc.store),
+        conversations=conversations,
+        busy=lambda: bool(conversations) and loader.engines is not None and pressure.too_high(loader.engines.wait_s),
+    )
+    await premises.vectors.open()
     door = Door(premises, Keyring(settings.server.api_keys))
     ready(await door.open())
     stopped = asyncio.Event()
@@ -78,10 +92,13 @@ async def serve_alone(settings: Settings, model_path: ModelPath, ready: Callable
     async with asyncio.TaskGroup() as tasks:
         loading = tasks.create_task(_load(loader, door))
         await stopped.wait()
-        await door.close(settings.server.drain_s if door.calls.going_on else 0)
+        drain_s = settings.server.drain_s if door.calls.going_on else 0
+        tasks.create_task(conversations.drain(drain_s))
+        await door.close(drain_s)
         loading.cancel()
     await on_demand.close()
     await loader.free()
+    await premises.vectors.close()
 
 
 async def _load(loader: OwnEngines, door: Door) -> None:

@@ -13,7 +13,7 @@ import structlog
 from grpc import StatusCode
 from grpc.aio import EOF, ServicerContext
 
-from realtime.backend.statuses import status_of
+from realtime.backend.statuses import ERROR_CODE, status_of
 from realtime.errors import RealtimeError
 from realtime.settings import GrpcSettings
 
@@ -27,6 +27,10 @@ Streaming: TypeAlias = Callable[[Any], AsyncGenerator[Any, None]]
 """Answers a message with messages."""
 TwoWay: TypeAlias = Callable[[AsyncIterator[Any]], AsyncGenerator[Any, None]]
 """Answers messages with messages."""
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Sends a message, and waits while the client's network is slow."""
+Conversing: TypeAlias = Callable[[AsyncIterator[Any], Send], Awaitable[None]]
+"""The same for whoever has tasks that go on while nothing is sent, and so can be no generator."""
 
 
 class _TooMany(Exception):
@@ -111,12 +115,30 @@ class Calls:
 
         return answered
 
+    def conversing(self, name: str, answer: Conversing) -> Callable[[Any, Context], Awaitable[None]]:
+        """As gRPC calls it. Like `two_way`."""
+
+        async def answered(_: Any, context: Context) -> None:
+            async def work() -> None:
+                async with asyncio.timeout(self._idle_s) as patience:
+
+                    async def send(reply: Any) -> None:
+                        await context.write(reply)
+                        self._wait_anew(patience)
+
+                    async with aclosing(_heard(context, lambda: self._wait_anew(patience))) as heard:
+                        await answer(heard, send)
+
+            await self._watched(name, context, self._streams, work)
+
+        return answered
+
     def _wait_anew(self, patience: asyncio.Timeout) -> None:
         if not patience.expired():
             patience.reschedule(asyncio.get_running_loop().time() + self._idle_s)
 
     async def _watched(self, name: str, context: Context, room: _Room, work: Callable[[], Awaitable[None]]) -> None:
-        began_s, status, message = perf_counter(), StatusCode.CANCELLED, ""
+        began_s, status, message, code = perf_counter(), StatusCode.CANCELLED, "", ""
         try:
             with room.place():
                 await work()
@@ -126,7 +148,7 @@ class Calls:
         except TimeoutError:
             status, message = StatusCode.DEADLINE_EXCEEDED, f"'{name}' took, or was silent for, too long."
         except RealtimeError as problem:
-            status, message = status_of(problem), str(problem)
+            status, message, code = status_of(problem), str(problem), problem.code
         except Exception:
             # The outermost frame of a call: a bug ends this one, is logged whole, and harms no other.
             log.exception("call broke off", call=name)
@@ -134,7 +156,7 @@ class Calls:
         finally:
             log.debug("call ended", call=name, status=status.name, took_ms=round((perf_counter() - began_s) * 1000))
         if status is not StatusCode.OK:
-            await context.abort(status, message)
+            await context.abort(status, message, ((ERROR_CODE, code),) if code else ())
 
 
 async def _heard(context: Context, heard: Callable[[], None]) -> AsyncGenerator[Any, None]:

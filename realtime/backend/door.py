@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from realtime.backend.calls import Calls
 from realtime.backend.premises import Premises
+from realtime.backend.routes import Routes
 from realtime.backend.service import SERVICE, make_service
 from realtime.backend.tokens import Doorkeeper
 from realtime.errors import BadConfiguration
@@ -44,7 +45,8 @@ class Door:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        self._server.add_generic_rpc_handlers((make_service(premises, self.calls),))
+        self._routes = Routes(self._settings)
+        self._server.add_generic_rpc_handlers((make_service(premises, self.calls, self._routes),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME
         reflection.enable_server_reflection(names, self._server)
@@ -84,6 +86,7 @@ class Door:
         """Take no more calls, and end those that are going on after `grace_s`. Cancelling ends them now."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
+        await self._routes.close()
 
 
 def _credentials(settings: GrpcSettings) -> grpc.ServerCredentials | None:

@@ -56,9 +56,7 @@ class Models:
         known = {
             "",
             settings.conversation.model,
-            engines.transcriber.model,
-            engines.chat.model,
-            engines.synthesizer.model,
+            *engines.models,
             settings.detector.engine,
         }
         if name in known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from realtime.backend.calls import Calls
 from realtime.backend.codec import Codec
+from realtime.backend.diarization import Diarization
 from realtime.backend.embedding import Embedding
 from realtime.backend.hearing import Hearing
 from realtime.backend.language import Language
@@ -18,10 +20,11 @@ from realtime.backend.metadata import Metadata
 from realtime.backend.models import Models
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
+from realtime.backend.routes import Routes
 from realtime.backend.speakers import Speakers
 from realtime.backend.speech_to_speech import SpeechToSpeech
 from realtime.backend.stores import Stores
-from realtime.backend.transform import Transform
+from realtime.backend.transform import Transforms
 from realtime.backend.unserved import UNSERVED, why_not
 from realtime.backend.voice import Voice
 from realtime.errors import NotServed
@@ -29,10 +32,13 @@ from realtime.errors import NotServed
 SERVICE = pb.DESCRIPTOR.services_by_name["Backend"]
 
 
-def make_service(premises: Premises, calls: Calls) -> grpc.GenericRpcHandler:
-    """The service as a gRPC server takes it."""
+def make_service(premises: Premises, calls: Calls, routes: Routes) -> grpc.GenericRpcHandler:
+    """The service as a gRPC server takes it: `routes` go before what is answered here."""
     answers = answered(premises)
-    handlers = {method.name: _handler(method, answers[method.name], calls) for method in SERVICE.methods}
+    handlers = {
+        method.name: routes.handler(method.name, calls) or _handler(method, answers[method.name], calls)
+        for method in SERVICE.methods
+    }
     return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
 
 
@@ -41,7 +47,7 @@ def answered(premises: Premises) -> Mapping[str, Callable[..., Any]]:
     models, language, metadata = Models(premises), Language(premises), Metadata(premises)
     embedding, stores = Embedding(premises), Stores(premises)
     hearing, live, voice, codec = Hearing(premises), Live(premises), Voice(premises), Codec(premises)
-    speakers, transform, speech_to_speech = Speakers(premises), Transform(premises), SpeechToSpeech(premises)
+    speakers, transform, speech_to_speech = Speakers(premises), Transforms(premises), SpeechToSpeech(premises)
     return {
         **{name: _unserved(name) for name in UNSERVED},
         "Health": models.health,
@@ -65,7 +71,7 @@ def answered(premises: Premises) -> Mapping[str, Callable[..., Any]]:
         "SoundGeneration": voice.sound_generation,
         "AudioEncode": codec.audio_encode,
         "AudioDecode": codec.audio_decode,
-        "Diarize": speakers.diarize,
+        "Diarize": Diarization(premises).diarize,
         "VoiceEmbed": speakers.voice_embed,
         "VoiceVerify": speakers.voice_verify,
         "VoiceAnalyze": speakers.voice_analyze,
@@ -86,7 +92,8 @@ def _handler(method: Any, answer: Callable[..., Any], calls: Calls) -> grpc.RpcM
         "response_serializer": reply.SerializeToString,
     }
     if method.client_streaming:
-        return grpc.stream_stream_rpc_method_handler(calls.two_way(method.name, answer), **coding)
+        take = calls.conversing if iscoroutinefunction(answer) else calls.two_way
+        return grpc.stream_stream_rpc_method_handler(take(method.name, answer), **coding)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(calls.streaming(method.name, answer), **coding)
     return grpc.unary_unary_rpc_method_handler(calls.unary(method.name, answer), **coding)

@@ -11,12 +11,17 @@ from realtime.errors import (
     EngineFailed,
     InvalidRequest,
     ModelUnavailable,
+    NoRoom,
     NotLoaded,
     NotPermitted,
     NotServed,
     RealtimeError,
+    ServerFull,
     UnknownEngine,
 )
+
+ERROR_CODE = "realtime-error"
+"""In the trailing metadata of a call that fails: the error's own code, finer than a status."""
 
 _STATUSES: tuple[tuple[type[RealtimeError], StatusCode], ...] = (
     (InvalidRequest, StatusCode.INVALID_ARGUMENT),
@@ -27,6 +32,8 @@ _STATUSES: tuple[tuple[type[RealtimeError], StatusCode], ...] = (
     (NotLoaded, StatusCode.FAILED_PRECONDITION),
     (ModelUnavailable, StatusCode.FAILED_PRECONDITION),
     (BadConfiguration, StatusCode.FAILED_PRECONDITION),
+    (ServerFull, StatusCode.RESOURCE_EXHAUSTED),
+    (NoRoom, StatusCode.UNAVAILABLE),
     (EngineBusy, StatusCode.RESOURCE_EXHAUSTED),
     (EngineFailed, StatusCode.INTERNAL),
 )
@@ -36,8 +43,20 @@ _REASONS = {"not_found": StatusCode.NOT_FOUND, "out_of_range": StatusCode.OUT_OF
 """What an `InvalidRequest` may be more exactly, by its reason."""
 
 
+class Relayed(RealtimeError):
+    """What another backend has answered in place of an answer, to be passed on as it is."""
+
+    code = "relayed"
+
+    def __init__(self, status: StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.status = status
+
+
 def status_of(problem: RealtimeError) -> StatusCode:
     """The status that tells of `problem`."""
+    if isinstance(problem, Relayed):
+        return problem.status
     if isinstance(problem, InvalidRequest) and problem.reason in _REASONS:
         return _REASONS[problem.reason]
     return next((status for kind, status in _STATUSES if isinstance(problem, kind)), StatusCode.INTERNAL)

@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 
 import structlog
 
+from realtime.conductor.chat_replies import ChatReplies
 from realtime.conductor.ear import Ear
 from realtime.conductor.errands import Errands, Told
 from realtime.conductor.foresight import Foresight
@@ -27,14 +28,16 @@ from realtime.conductor.offer import make_offer
 from realtime.conductor.performer import Performer, Send
 from realtime.conductor.playback import Playback
 from realtime.conductor.replies import Replies
+from realtime.conductor.reply_maker import ReplyMaker
 from realtime.conductor.silence import Silence
+from realtime.conductor.speech_replies import SpeechReplies
 from realtime.conductor.tool_calls import ToolCalls
 from realtime.conductor.waterfall import Stopwatch
 from realtime.engines.ensemble import Engines
 from realtime.engines.queueing import Queueing
 from realtime.ids import NewId, random_id
 from realtime.pipeline.clock import Clock, LoopClock
-from realtime.protocol import reports
+from realtime.protocol import reports, wishes
 from realtime.protocol.client_events import ClientEvent
 from realtime.protocol.config import SessionConfig
 from realtime.protocol.session import Session
@@ -50,7 +53,7 @@ LAST_MINUTE_S = 60.0
 
 log = structlog.get_logger(__name__)
 
-Incoming: TypeAlias = ClientEvent | UnreadableEvent
+Incoming: TypeAlias = ClientEvent | wishes.Wish | UnreadableEvent
 Ending: TypeAlias = Literal["hung up", "drained", "expired"]
 
 
@@ -97,8 +100,9 @@ class Conductor:
     async def converse(self, incoming: AsyncIterable[Incoming], send: Send, meter: Meter | None = None) -> Ending:
         """Hold the conversation until the client leaves, the session expires or, once draining, nothing is answered.
 
-        `meter` counts what is done. Cancelling ends it: replies and transcriptions stop, and it returns when every
-        task it had started is gone.
+        A client that has said all is answered to the end before it is taken to have left. `meter` counts what is done.
+        Cancelling ends the conversation: replies and transcriptions stop, and it returns when every task it had
+        started is gone.
         """
         with self._queueing.watched():
             return await self._converse(incoming, send, meter or NoMeter())
@@ -131,7 +135,14 @@ class Conductor:
         playback = Playback(clock)
         stopwatch = Stopwatch(clock, meter, self._queueing)
         ear = Ear(engines, settings, errands, playback, clock)
-        replies = Replies(engines, settings, errands, playback, stopwatch, clock)
+        maker: ReplyMaker
+        if engines.speech_to_speech:
+            maker = SpeechReplies(
+                engines.speech_to_speech, ear.sound_of, settings.lead_ms, playback.gate, errands, clock
+            )
+        else:
+            maker = ChatReplies(engines, settings.lead_ms, playback.gate, errands, clock)
+        replies = Replies(maker, settings, errands, playback, stopwatch, clock)
         return Performer(
             session=self._session,
             send=send,
@@ -146,12 +157,16 @@ class Conductor:
 
     async def _hold(self, performer: Performer) -> Ending:
         """The loop: the only place where the session changes."""
-        session, draining = self._session, False
+        session, draining, said_all = self._session, False, False
         await performer.perform(session.open())
         while True:
             match await self._inbox.get():
+                case wishes.SaidAll() as wish:
+                    said_all = True
+                    await performer.perform(session.receive(wish))
                 case reports.HungUp():
-                    return "hung up"
+                    if not said_all:
+                        return "hung up"
                 case _Stop():
                     return "drained"
                 case UnreadableEvent() as problem:
@@ -166,8 +181,8 @@ class Conductor:
                     await performer.take_in(told)
                 case event:
                     await performer.perform(session.receive(event))
-            if draining and not session.busy:
-                return "drained"
+            if (draining or said_all) and not session.busy:
+                return "drained" if draining else "hung up"
 
     async def _read(self, incoming: AsyncIterable[Incoming]) -> None:
         async for event in incoming:

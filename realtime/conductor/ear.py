@@ -50,6 +50,9 @@ class Ear:
         self._microphone = Microphone(engines.detector, engines.enhancer, settings.max_turn_ms, self._reference.beside)
         self._recordings = Recordings(settings.kept_audio_s)
         self._transcriptions = Transcriptions(engines.transcriber, errands, clock)
+        self._keeps_newest = engines.speech_to_speech is not None
+        self._newest: tuple[str, Audio] | None = None
+        """The last item that the user said, and how it sounded."""
         self._hush: Hushed | None = None
         """The silence in which the turn is, or has ended."""
         self._ended = False
@@ -143,15 +146,27 @@ class Ear:
                 self._forget_pause()
                 turn = Audio(self._microphone.take(), self._microphone.rate_hz)
                 self._recordings.keep(effect.item_id, turn)
+                self._remember(effect.item_id, turn)
                 await self._transcriptions.start(effect.item_id, turn, config, said)
             case effects.TranscribeItem():
                 sound = await asyncio.to_thread(decode_recording, effect.audio, self._microphone.codec)
                 await asyncio.to_thread(self._recordings.keep, effect.item_id, sound)
+                self._remember(effect.item_id, sound)
                 await self._transcriptions.start(effect.item_id, sound, config)
             case effects.StopTranscription():
                 await self._transcriptions.stop(effect.item_id)
             case effects.ForgetItem():
                 self._recordings.forget(effect.item_id)
+                if self.sound_of(effect.item_id):
+                    self._newest = None
+
+    def sound_of(self, item_id: str) -> Audio | None:
+        """How the user's newest item sounded, for an engine that listens itself; None for any other item."""
+        return self._newest[1] if self._newest and self._newest[0] == item_id else None
+
+    def _remember(self, item_id: str, sound: Audio) -> None:
+        if self._keeps_newest:
+            self._newest = item_id, sound
 
     def _forget_pause(self) -> None:
         self._hush = None

@@ -11,6 +11,14 @@ from realtime.protocol.timing import Waterfall
 class Meter(Protocol):
     """Counts what conversations do. Called from their event loop: it must not take time, wait or raise."""
 
+    def conversation_began(self) -> None:
+        """Somebody was let in."""
+        ...
+
+    def conversation_refused(self, code: str) -> None:
+        """Somebody was not; `code` is the error's."""
+        ...
+
     def turn_answered(self, waterfall: Waterfall) -> None:
         """The first of an answer is on its way to the user."""
         ...
@@ -30,6 +38,10 @@ class Meter(Protocol):
 
 class NoMeter:
     """Counts nothing."""
+
+    def conversation_began(self) -> None: ...
+
+    def conversation_refused(self, code: str) -> None: ...
 
     def turn_answered(self, waterfall: Waterfall) -> None: ...
 

@@ -9,11 +9,12 @@ from realtime.settings import ConversationSettings
 
 def make_offer(engines: Engines, settings: ConversationSettings, *, mcp: bool, expires_at: int | None = None) -> Offer:
     """The offer to a session that begins now. `mcp`: whether the tools of MCP servers can be called."""
+    answering = engines.speech_to_speech
     return Offer(
-        voices=frozenset(engines.synthesizer.voices),
+        voices=frozenset(answering.voices if answering else engines.synthesizer.voices),
         default_model=settings.model,
         languages=engines.transcriber.languages,
-        abilities=engines.chat.abilities,
+        abilities=answering.abilities if answering else engines.chat.abilities,
         mcp=mcp,
         semantic_turns=engines.turn_detector is not None,
         echo_cancellation=engines.enhancer.cancels_echo,

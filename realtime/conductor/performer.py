@@ -116,6 +116,8 @@ class Performer:
             self.stopwatch.created(event.response.id)
         await self.send(event)
         match event:
+            case said.OutputItemAdded():
+                self.replies.told_of(event.response_id, event.item)
             case said.AudioDelta() | said.TextDelta():
                 if waterfall := self.stopwatch.sent(event.response_id):
                     await self.tell(reports.Timed(response_id=event.response_id, waterfall=waterfall))

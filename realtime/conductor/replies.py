@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Literal
 
 import structlog
@@ -14,17 +13,17 @@ from realtime.codecs import find_codec
 from realtime.conductor.allowance import Allowance
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
-from realtime.conductor.reading_ahead import ReadingAhead
+from realtime.conductor.reply_maker import ReplyMaker
 from realtime.conductor.speculation import Order, Prepared, Speculation
 from realtime.conductor.telling import Telling
 from realtime.conductor.waterfall import Stopwatch
-from realtime.engines.base import Finish, Speaking, Urgency
-from realtime.engines.ensemble import Engines
+from realtime.engines.base import Finish, Urgency
 from realtime.pipeline.clock import Clock
-from realtime.pipeline.reply import Reply, Voice
+from realtime.pipeline.reply import Reply
 from realtime.pipeline.speak import Piece
 from realtime.protocol import effects, reports
-from realtime.protocol.config import CustomVoice, format_name
+from realtime.protocol.config import format_name
+from realtime.protocol.items import Item
 from realtime.protocol.server_events import RateLimit
 from realtime.settings import ConversationSettings
 
@@ -36,15 +35,14 @@ class Replies:
 
     def __init__(
         self,
-        engines: Engines,
+        maker: ReplyMaker,
         settings: ConversationSettings,
         errands: Errands,
         playback: Playback,
         stopwatch: Stopwatch,
         clock: Clock,
     ) -> None:
-        self._engines = engines
-        self._lead_ms = settings.lead_ms
+        self._maker = maker
         self._errands = errands
         self._playback = playback
         self._stopwatch = stopwatch
@@ -53,7 +51,6 @@ class Replies:
         self._tokens = Allowance(settings.tokens_per_minute, clock)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._aloud: set[str] = set()
-        self._reading = ReadingAhead(engines.chat, errands)
         self._speculation = Speculation(errands, stopwatch.meter, clock)
 
     async def start(self, start: effects.StartReply) -> reports.Allowance:
@@ -65,7 +62,7 @@ class Replies:
         if self._has_room:
             self._requests.use(1)
             order = Order.of(start)
-            prepared = await self._speculation.take(order, must_have_begun=self._engines.busy)
+            prepared = await self._speculation.take(order, must_have_begun=self._maker.is_busy)
             work = self._let_out(start, order, prepared)
         else:
             await self._speculation.drop()
@@ -76,7 +73,7 @@ class Replies:
 
     async def prepare(self, start: effects.StartReply) -> None:
         """Begin a reply, unheard, that will perhaps be started. Another that was begun so is dropped."""
-        if self._has_room:
+        if self._maker.foresees and self._has_room:
             await self._speculation.drop()
             self._speculation.begin(self._begin(Order.of(start), Urgency.SPECULATIVE))
 
@@ -85,9 +82,12 @@ class Replies:
         await self._speculation.drop()
 
     async def read_ahead(self, start: effects.StartReply) -> None:
-        """Have the model read what replies will begin with, if nobody would have to wait for that."""
-        if not self._engines.busy:
-            await self._reading.start(start)
+        """Replies will probably begin like this."""
+        await self._maker.read_ahead(start)
+
+    def told_of(self, response_id: str, item: Item) -> None:
+        """The client knows of an item that came of a reply."""
+        self._maker.told_of(response_id, item)
 
     async def stop(self, response_id: str) -> None:
         """Stop a reply, and wait until everything it held is let go."""
@@ -128,12 +128,11 @@ class Replies:
 
     def _begin(self, order: Order, urgency: Urgency) -> Prepared:
         """Have a reply made."""
-        voice = None if order.modality == "text" else self._voice(order)
-        reply = Reply(self._engines.chat, replace(order.prompt, urgency=urgency), voice, self._clock)
-        return Prepared(order, reply, self._errands.start(self._make(order, reply)), self._clock.now_s())
+        reply = self._maker.reply(order, urgency)
+        return Prepared(order, reply, self._errands.start(self._make(reply)), self._clock.now_s())
 
-    async def _make(self, order: Order, reply: Reply) -> None:
-        await self._reading.stop()
+    async def _make(self, reply: Reply) -> None:
+        await self._maker.clear_way()
         await reply.make()
 
     async def _let_out(self, start: effects.StartReply, order: Order, prepared: Prepared | None) -> None:
@@ -171,17 +170,6 @@ class Replies:
             self._playback.add(Audio(piece.pcm, codec.rate_hz), piece.text)
 
         return show if start.modality == "text" else play
-
-    def _voice(self, order: Order) -> Voice:
-        synthesizer = self._engines.synthesizer
-        name = order.voice.id if isinstance(order.voice, CustomVoice) else order.voice
-        return Voice(
-            synthesizer=synthesizer,
-            speaking=Speaking(voice=name if name in synthesizer.voices else None, speed=order.speed),
-            rate_hz=find_codec(format_name(order.output_format)).rate_hz,
-            lead_ms=self._lead_ms,
-            gate=self._playback.gate,
-        )
 
 
 def _rate_limit(name: Literal["requests", "tokens"], allowance: Allowance) -> RateLimit:

@@ -8,7 +8,7 @@ changes what would be answered, it is dropped: nobody is told of it, and only wh
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from realtime.conductor.errands import Errands
@@ -30,6 +30,13 @@ class Order:
     output_format: AudioFormat
     voice: str | CustomVoice
     speed: float
+    start: StartReply = field(compare=False)
+    """Where all this is from."""
+
+    @property
+    def voice_name(self) -> str:
+        """What the voice is called."""
+        return self.voice.id if isinstance(self.voice, CustomVoice) else self.voice
 
     @classmethod
     def of(cls, start: StartReply) -> Self:
@@ -40,6 +47,7 @@ class Order:
             output_format=start.output_format,
             voice=start.voice,
             speed=start.speed,
+            start=start,
         )
 
 

@@ -107,6 +107,8 @@ class StartReply:
     temperature: float | None = None
     effort: Effort | None = None
     truncation: Truncation = "auto"
+    in_conversation: bool = True
+    """Whether what comes of it becomes part of the conversation."""
 
 
 @dataclass(frozen=True, slots=True)

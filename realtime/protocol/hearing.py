@@ -15,7 +15,7 @@ from realtime.protocol.conversation import Conversation
 from realtime.protocol.effects import Effect
 from realtime.protocol.items import InputAudio, Message
 from realtime.protocol.slot import add_item
-from realtime.protocol.turn import Turn
+from realtime.protocol.turn import MIN_COMMIT_MS, Turn
 
 Output: TypeAlias = said.ServerEvent | Effect
 
@@ -43,6 +43,20 @@ class Hearing:
     def speaking(self) -> bool:
         """Whether the user is."""
         return self._turn.speaking
+
+    @property
+    def turn_is_open(self) -> bool:
+        """Whether the user has said something that is no item yet: where nobody detects turns, whatever there is."""
+        return self.speaking or (not self._detects and self._turn.buffered_ms >= MIN_COMMIT_MS)
+
+    @property
+    def holds_silence(self) -> bool:
+        """Whether there is nothing in the buffer that anybody could have meant."""
+        return not self.turn_is_open and (self._detects or not self._turn.buffered_ms)
+
+    @property
+    def _detects(self) -> bool:
+        return self._config().audio.input.turn_detection is not None
 
     @property
     def announced_id(self) -> str | None:

@@ -100,6 +100,7 @@ def start_reply(response_id: str, plan: Plan, items: tuple[Item, ...]) -> StartR
         temperature=plan.temperature,
         effort=plan.effort,
         truncation=plan.truncation,
+        in_conversation=plan.in_conversation,
     )
 
 

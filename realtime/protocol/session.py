@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from realtime.errors import InvalidRequest
 from realtime.ids import NewId
 from realtime.protocol import client_events as asked
-from realtime.protocol import effects, reports
+from realtime.protocol import effects, reports, wishes
 from realtime.protocol import server_events as said
 from realtime.protocol.config import RESPONSE_TIMING, SemanticVad, SessionConfig, TracingLabels, confirms_barge_in
 from realtime.protocol.conversation import Conversation
@@ -36,8 +36,9 @@ from realtime.protocol.responses import Responses
 from realtime.protocol.session_object import AnySessionObject, describe_session
 from realtime.protocol.tool_servers import ToolServers
 from realtime.protocol.turn import Turn
+from realtime.protocol.unanswered import Unanswered
 
-Input: TypeAlias = asked.ClientEvent | reports.Report
+Input: TypeAlias = asked.ClientEvent | wishes.Wish | reports.Report
 
 
 class Session:
@@ -56,6 +57,7 @@ class Session:
         self._editing = Editing(self._conversation, self._hearing, self._servers, offer, new_id)
         self._idle = Idle()
         self._interruption = Interruption()
+        self._unanswered = Unanswered()
         self._turn_unanswered = False
         self._has_spoken = False
         self._draining = False
@@ -94,9 +96,11 @@ class Session:
         if self._over:
             return []
         try:
-            return [*self._handle(event), *self._answer_left_over(), *self._watch_silence()]
+            outputs = [*self._handle(event), *self._answer_left_over(), *self._watch_silence()]
         except InvalidRequest as problem:
             return self.refuse(problem, getattr(event, "event_id", None))
+        self._unanswered.note(event, outputs)
+        return outputs
 
     def foresee(self, words: str) -> effects.StartReply | None:
         """The reply that will be wanted if the user's turn ends now and has been these words; None if none will be.
@@ -131,9 +135,7 @@ class Session:
                 return self._hearing.append(event.audio)
             case asked.AudioCommit():
                 self._turn.check_commit()
-                self._conversation.check_room()
-                self._hearing.check_room()
-                return [*self._interruption.end(), *self._hearing.commit()]
+                return self._commit()
             case asked.AudioClear():
                 return [*self._interruption.end(), *self._hearing.drop(), said.AudioCleared()]
             case asked.SessionUpdate():
@@ -161,6 +163,13 @@ class Session:
                     code="unsupported_event",
                     param="type",
                 )
+            case wishes.EndTurn():
+                return self._end_turn()
+            case wishes.AnswerRest():
+                self._unanswered.want(event)
+                return []
+            case wishes.SaidAll():
+                return self._end_turn() if self._hearing.turn_is_open else []
             case _:
                 return self._take_report(event)
 
@@ -199,7 +208,6 @@ class Session:
                 return self._servers.ended(report)
             case reports.Draining():
                 self._draining = True
-                self._turn_unanswered = False
                 return []
             case reports.Expired():
                 return self._expire()
@@ -314,6 +322,22 @@ class Session:
         wanted = detection is not None and detection.create_response and self.config.type == "realtime"
         return wanted and self._hearing.speaking and not self._draining
 
+    def _commit(self) -> list[Output]:
+        self._conversation.check_room()
+        self._hearing.check_room()
+        return [*self._interruption.end(), *self._hearing.commit()]
+
+    def _end_turn(self) -> list[Output]:
+        """The client says that it is over."""
+        taken: list[Output] = []
+        if self._hearing.turn_is_open:
+            taken = self._commit()
+        elif not (self._unanswered.anything or (self._unanswered.turn_taken and self._hearing.holds_silence)):
+            self._turn.check_commit()  # turn detection has heard nobody, the client has
+            taken = self._commit()
+        self._turn_unanswered = self._turn_unanswered or self._unanswered.anything or bool(taken)
+        return taken
+
     def _nobody_spoke(self) -> list[Output]:
         if not self._idle.armed:
             return []
@@ -354,7 +378,10 @@ class Session:
 
     def _answer_left_over(self) -> list[Output]:
         """Answer the user's turn, now or as soon as the response that is still speaking is over."""
-        if self._over or not self._turn_unanswered or self._responses.in_conversation:
+        if self._over or self._draining or self.config.type != "realtime" or self._responses.in_conversation:
+            return []
+        rest = self._unanswered.is_wanted and not self._hearing.speaking  # nobody is talked over
+        if not (self._turn_unanswered or rest):
             return []
         self._turn_unanswered = False
         return self._respond(asked.ResponseParams())

@@ -84,8 +84,7 @@ async def list_models(request: Request) -> Response:
     admit(request, state)
     names = [state.settings.conversation.model]
     if state.engines:
-        engines = state.engines
-        names += [engines.transcriber.model, engines.chat.model, engines.synthesizer.model]
+        names += state.engines.models
     models = [{"id": name, "object": "model", "created": 0, "owned_by": "local"} for name in names]
     return JSONResponse({"object": "list", "data": models})
 

@@ -68,6 +68,7 @@ async def second_door(state: State, model_path: ModelPath) -> AsyncGenerator[Doo
     from realtime.backend.door import Door
     from realtime.backend.files import Files
     from realtime.backend.premises import Premises
+    from realtime.vectors import VectorStore
 
     def open_one(kind: Kind, name: str | None) -> Any:
         return open_engine(kind, state.settings, model_path, premises.engines.scheduler, name)
@@ -78,11 +79,17 @@ async def second_door(state: State, model_path: ModelPath) -> AsyncGenerator[Doo
         files=Files(state.settings.grpc.directories),
         loader=SharedEngines(state),
         on_demand=on_demand,
+        vectors=VectorStore(state.settings.grpc.store),
+        conversations=state.conversations,
+        meter=state.metrics,
+        busy=lambda: state.busy,
     )
     door = Door(premises, state.keyring)
+    await premises.vectors.open()
     await door.open()
     try:
         yield door
     finally:
         await door.close(grace_s=0)
         await on_demand.close()
+        await premises.vectors.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from contextlib import ExitStack
 from typing import Any, Self
@@ -16,6 +17,8 @@ from realtime.backend.premises import Premises
 from realtime.keys import Keyring
 from tests.dialogue import nothing_left_over
 
+PATIENCE_S = 5
+
 
 class Doorway:
     """A door for as long as the context lasts; leaving it must leave nothing behind.
@@ -29,6 +32,7 @@ class Doorway:
 
     async def __aenter__(self) -> Self:
         self._stack.enter_context(nothing_left_over())
+        self._others = asyncio.all_tasks()
         self.address = await self._door.open()
         await self._door.tell(serving=True)
         self.channel = grpc.aio.insecure_channel(self.address)
@@ -39,6 +43,8 @@ class Doorway:
     async def __aexit__(self, *failure: Any) -> None:
         await self.channel.close()
         await self._door.close(grace_s=0)
+        if closing := asyncio.all_tasks() - self._others:  # gRPC cancels what is left, and does not wait for it
+            await asyncio.wait(closing, timeout=PATIENCE_S)
         self._stack.__exit__(*failure)
 
     @property

@@ -13,6 +13,7 @@ from realtime.engines.on_demand import OnDemand
 from realtime.engines.registry import Kind
 from realtime.errors import RealtimeError, UnknownEngine
 from realtime.settings import GrpcSettings, Settings
+from realtime.vectors import VectorStore
 from tests.fakes import fake_engines
 
 T = TypeVar("T")
@@ -54,11 +55,13 @@ def premises_of(
             raise UnknownEngine(f"no {kind} engine {name!r}")
         return makers[name or kind]()
 
+    settings = Settings(grpc=GrpcSettings(**{"port": 0, "directories": directories, **grpc}))
     return Premises(
-        settings=Settings(grpc=GrpcSettings(**{"port": 0, "directories": directories, **grpc})),
+        settings=settings,
         files=Files(directories),
         loader=Loaded(engines or fake_engines()),
         on_demand=OnDemand(open_one),
+        vectors=VectorStore(settings.grpc.store),
     )
 
 

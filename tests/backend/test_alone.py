@@ -13,9 +13,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc.aio import insecure_channel as channel_to
 
 from realtime.backend.pb import backend_pb2 as pb
 from tests.backend.doorway import refusal, stub_of
+from tests.backend.s2s_caller import Caller
 from tests.server import plugin
 from tests.server.house import PATIENCE_S
 
@@ -65,7 +67,7 @@ async def address_of(process: Process) -> str:
 async def test_it_loads_answers_and_ends_well(folder: Path, number: signal.Signals) -> None:
     """LocalAI asks for health, loads, and calls; a signal ends it, its engines given back."""
     async with realtime_backend(folder) as process:
-        async with grpc.aio.insecure_channel(await address_of(process)) as channel:
+        async with channel_to(await address_of(process)) as channel:
             stub = stub_of(channel)
             assert (await stub.Health(pb.HealthMessage())).message == b"OK"
             assert (await stub.LoadModel(pb.ModelOptions(Model="realtime"))).success
@@ -78,11 +80,26 @@ async def test_it_loads_answers_and_ends_well(folder: Path, number: signal.Signa
         assert b"Traceback" not in err
 
 
+async def test_a_conversation_in_which_nothing_is_answered_does_not_keep_it(folder: Path) -> None:
+    """It is told to stop, and need not wait for `drain_s`; the client knows that it may go elsewhere."""
+    async with realtime_backend(folder) as process, channel_to(await address_of(process)) as channel:
+        stub = stub_of(channel)
+        await stub.LoadModel(pb.ModelOptions())
+        caller = Caller(stub.AudioToAudioStream())
+        await caller.config()
+        assert await caller.asks()
+        process.send_signal(signal.SIGTERM)
+        assert (await caller.fails())[0] is grpc.StatusCode.UNAVAILABLE
+        async with asyncio.timeout(PATIENCE_S):
+            await process.communicate()
+        assert process.returncode == 0
+
+
 async def test_without_its_models_it_says_what_is_missing(folder: Path) -> None:
     """To whoever calls, and in the log; the door stays open."""
     configuration = (folder / "realtime.toml").read_text().replace('[chat]\nengine = "fake"', '[chat]\nengine = "none"')
     (folder / "realtime.toml").write_text(configuration)
-    async with realtime_backend(folder) as process, grpc.aio.insecure_channel(await address_of(process)) as channel:
+    async with realtime_backend(folder) as process, channel_to(await address_of(process)) as channel:
         stub = stub_of(channel)
         code, message = await refusal(stub.LoadModel(pb.ModelOptions()))
         assert code is grpc.StatusCode.UNIMPLEMENTED
@@ -96,14 +113,13 @@ async def test_calls_may_name_files_in_its_folders(folder: Path, arguments: list
     """Those that are named, or the machine's temporary one, where LocalAI puts what it hands over."""
     (folder / "text.wav").write_text("Not a sound.")
     words = [word.format(folder=folder) for word in arguments]
-    async with realtime_backend(folder, *words) as process:
-        async with grpc.aio.insecure_channel(await address_of(process)) as channel:
-            stub = stub_of(channel)
-            await stub.LoadModel(pb.ModelOptions())
-            inside = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=str(folder / "text.wav"))))
-            assert inside[0] is grpc.StatusCode.INVALID_ARGUMENT
-            outside = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=str(REPOSITORY / "README.md"))))
-            assert outside[0] is grpc.StatusCode.PERMISSION_DENIED
+    async with realtime_backend(folder, *words) as process, channel_to(await address_of(process)) as channel:
+        stub = stub_of(channel)
+        await stub.LoadModel(pb.ModelOptions())
+        inside = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=str(folder / "text.wav"))))
+        assert inside[0] is grpc.StatusCode.INVALID_ARGUMENT
+        outside = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=str(REPOSITORY / "README.md"))))
+        assert outside[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize("addr", ["50051", "127.0.0.1:", "127.0.0.1:http", ":50051x"])

@@ -77,7 +77,7 @@ class Answers:
 async def served(answers: Answers, **limits: Any) -> AsyncGenerator[tuple[grpc.aio.Channel, Calls], None]:
     """A server of those calls, and a channel to it."""
     calls = Calls(GrpcSettings(**limits))
-    handlers = {
+    handlers: dict[str, Any] = {
         "Unary": grpc.unary_unary_rpc_method_handler(calls.unary("Unary", answers.unary)),
         "Streaming": grpc.unary_stream_rpc_method_handler(calls.streaming("Streaming", answers.streaming)),
         "TwoWay": grpc.stream_stream_rpc_method_handler(calls.two_way("TwoWay", answers.two_way)),
@@ -207,7 +207,7 @@ async def test_cancelling_reaches_the_answer(shape: str) -> None:
             call = two_way(channel)
             await call.done_writing()
         else:
-            opened = channel.unary_unary if shape == "Unary" else channel.unary_stream
+            opened: Any = channel.unary_unary if shape == "Unary" else channel.unary_stream
             call = opened(f"/tests.Calls/{shape}")(b"?")
             if shape == "Streaming":
                 assert await call.read() == b"?"

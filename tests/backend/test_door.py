@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from realtime.backend.door import Door
 from realtime.backend.pb import backend_pb2 as pb
@@ -33,12 +34,13 @@ async def test_it_is_healthy() -> None:
 
 async def test_it_tells_what_it_serves() -> None:
     """To whoever asks by reflection: the service, and every message of it."""
-    wanted = (
-        ServerReflectionRequest(list_services=""),
-        ServerReflectionRequest(file_containing_symbol="backend.Backend"),
+    asked = (
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="backend.Backend"),
     )
     async with Doorway(premises_of()) as door:
-        told = [answer async for answer in ServerReflectionStub(door.channel).ServerReflectionInfo(iter(wanted))]
+        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(cast(Any, door.channel))
+        told = [answer async for answer in reflection.ServerReflectionInfo(iter(asked))]
     names = {service.name for service in told[0].list_services_response.service}
     assert {"backend.Backend", "grpc.health.v1.Health"} <= names
     file = FileDescriptorProto.FromString(told[1].file_descriptor_response.file_descriptor_proto[0])

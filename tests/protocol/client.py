@@ -25,6 +25,7 @@ from realtime.protocol.response import Output
 from realtime.protocol.session import Session
 from realtime.protocol.session_object import AnySessionObject, TranscriptionSessionObject
 from realtime.protocol.tools import McpTool, ToolConfig
+from realtime.protocol.wishes import Wish
 from tests.protocol.contract import check_event
 from tests.protocol.witness import Given, Witness
 
@@ -130,6 +131,10 @@ class Client:
     def report(self, report: reports.Report) -> Told:
         """The pipeline says something."""
         return self._step(report, lambda: self.session.receive(report))
+
+    def wish(self, wish: Wish) -> Told:
+        """The client wants something that no event says."""
+        return self._step(wish, lambda: self.session.receive(wish))
 
     def _step(self, given: Given, act: Callable[[], list[Output]]) -> Told:
         may_change = given is None or (isinstance(given, reports.Report) and not self.witness.is_stale(given))

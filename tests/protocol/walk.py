@@ -26,11 +26,12 @@ from realtime.protocol.items import (
 )
 from realtime.protocol.offer import Offer
 from realtime.protocol.server_events import RateLimit
+from realtime.protocol.wishes import AnswerRest, EndTurn, SaidAll, Wish
 from tests.protocol.client import Client, Told
 from tests.protocol.timing import WATERFALL
 
-Input: TypeAlias = str | bytes | reports.Report
-"""Text from the client, or a report from the pipeline."""
+Input: TypeAlias = str | bytes | Wish | reports.Report
+"""Text from the client, a wish of one that has fewer words, or a report from the pipeline."""
 
 STEPS = 150
 INPUTS: list[dict[str, Any]] = [
@@ -54,6 +55,7 @@ SHOP: dict[str, Any] = {
     "require_approval": {"never": {"read_only": True}},
 }
 TOOLS: list[list[dict[str, Any]]] = [[], [DANCE], [SHOP, DANCE], [SHOP | {"authorization": "other"}, DANCE]]
+WISHES = (EndTurn(), AnswerRest(), AnswerRest(once_called=True), SaidAll())
 OFFER = Offer(
     voices=frozenset({"anna"}),
     languages=frozenset({"en", "de"}),
@@ -71,14 +73,20 @@ def begin() -> Client:
 
 def step(client: Client, given: Input) -> Told:
     """One step; the witness objects to what must not be."""
-    return client.send_text(given) if isinstance(given, str | bytes) else client.report(given)
+    match given:
+        case str() | bytes():
+            return client.send_text(given)
+        case EndTurn() | AnswerRest() | SaidAll():
+            return client.wish(given)
+    return client.report(given)
 
 
 class Walker:
     """Makes up what happens next."""
 
-    def __init__(self, random: Random, servers: bool = False) -> None:
-        """`servers`: whether the walk comes by MCP servers, of which not every dialect knows."""
+    def __init__(self, random: Random, servers: bool = False, wishes: bool = False) -> None:
+        """`servers`: whether the walk comes by MCP servers, of which not every dialect knows; `wishes`: by those."""
+        self._wishes = wishes
         self._random = random
         self._tools = TOOLS if servers else TOOLS[:2]
         self._calm = random.choice([0.1, 0.5, 0.8])
@@ -90,6 +98,8 @@ class Walker:
         """Anything at all, but likelier something that leads on."""
         if self._first:
             return self._first.pop()
+        if self._wishes and self._random.random() < 0.15:
+            return self._random.choice(WISHES)
         if self._random.random() < self._calm:
             return self._sensible(client)
         if self._random.random() < 0.5:

@@ -49,12 +49,13 @@ from realtime.protocol.session_object import AnySessionObject, SessionObject
 from realtime.protocol.timing import ResponseTiming
 from realtime.protocol.tools import ChosenMcp, FunctionTool
 from realtime.protocol.wire import UnreadableEvent
+from realtime.protocol.wishes import Wish
 from tests.protocol.ears import Ears, Received
 from tests.protocol.life import Life
 from tests.protocol.made import Made
 from tests.protocol.servers import Servers
 
-Given: TypeAlias = asked.ClientEvent | reports.Report | UnreadableEvent | None
+Given: TypeAlias = asked.ClientEvent | Wish | reports.Report | UnreadableEvent | None
 """What went in; None for the opening of the session."""
 
 HEARING = reports.Heard | reports.HeardAll | reports.NotHeard

@@ -1546,17 +1546,17 @@ class TranscriptLiveAudio(_message.Message):
     def __init__(self, pcm: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class TranscriptLiveResponse(_message.Message):
-    __slots__ = ("ready", "delta", "eou", "eob", "words", "final_result")
+    __slots__ = ("ready", "delta", "eou", "words", "final_result", "eob")
     READY_FIELD_NUMBER: _ClassVar[int]
     DELTA_FIELD_NUMBER: _ClassVar[int]
     EOU_FIELD_NUMBER: _ClassVar[int]
-    EOB_FIELD_NUMBER: _ClassVar[int]
     WORDS_FIELD_NUMBER: _ClassVar[int]
     FINAL_RESULT_FIELD_NUMBER: _ClassVar[int]
+    EOB_FIELD_NUMBER: _ClassVar[int]
     ready: bool
     delta: str
     eou: bool
-    eob: bool
     words: _containers.RepeatedCompositeFieldContainer[TranscriptWord]
     final_result: TranscriptResult
-    def __init__(self, ready: _Optional[bool] = ..., delta: _Optional[str] = ..., eou: _Optional[bool] = ..., eob: _Optional[bool] = ..., words: _Optional[_Iterable[_Union[TranscriptWord, _Mapping]]] = ..., final_result: _Optional[_Union[TranscriptResult, _Mapping]] = ...) -> None: ...
+    eob: bool
+    def __init__(self, ready: _Optional[bool] = ..., delta: _Optional[str] = ..., eou: _Optional[bool] = ..., words: _Optional[_Iterable[_Union[TranscriptWord, _Mapping]]] = ..., final_result: _Optional[_Union[TranscriptResult, _Mapping]] = ..., eob: _Optional[bool] = ...) -> None: ...

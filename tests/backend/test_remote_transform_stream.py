@@ -1,0 +1,57 @@
+"""`AudioTransformStream` as a client has it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+import numpy as np
+import pytest
+
+from realtime.backend.remote.transform_stream import Wanted, transform_client
+from realtime.errors import EngineFailed
+from tests.backend.doorway import Doorway
+from tests.backend.rooms import premises_of
+from tests.backend.transforms import Marking
+from tests.server.house import until
+
+HALF = np.full(80, 16_384, "<i2").tobytes()
+FULL = np.full(80, 32_767, "<i2").tobytes()
+WANTED = Wanted(transform="webrtc", rate_hz=8000, frame_samples=80, params={"gain": "0.25"})
+
+
+async def test_frames_there_and_back() -> None:
+    """As it was wanted, to the end."""
+    marking = Marking()
+    async with Doorway(premises_of(on_demand={"webrtc": lambda: marking}), "sesame") as door:
+        async with transform_client(door.address, "sesame") as client, client.stream(WANTED) as line:
+            await line.send(HALF)
+            await line.send(HALF, HALF)
+            await line.end()
+            async with aclosing(line.heard()) as heard:
+                made = [np.frombuffer(frame, "<i2")[0] / 32_768 async for frame in heard]
+        assert made == [0.125, 0.625]
+        assert (marking.asked[0].rate_hz, marking.asked[0].samples) == (8000, 80)
+
+
+async def test_what_the_backend_refuses_is_told() -> None:
+    """With its own words: they are about the call."""
+    async with Doorway(premises_of(on_demand={"webrtc": Marking}), "sesame") as door:
+        async with transform_client(door.address, "sesame") as client, client.stream(WANTED) as line:
+            await line.send(FULL[:-2])
+            with pytest.raises(EngineFailed, match=r"refuses \(INVALID_ARGUMENT\): 'frame.audio_pcm' has 158 bytes"):
+                await anext(line.heard())
+        async with transform_client(door.address) as client:
+            with pytest.raises(EngineFailed, match="refuses"):
+                async with client.stream(WANTED) as line:
+                    await anext(line.heard())
+
+
+async def test_leaving_ends_the_stream() -> None:
+    """Though a frame is being made."""
+    marking = Marking()
+    marking.open.clear()
+    async with Doorway(premises_of(on_demand={"webrtc": lambda: marking})) as door:
+        async with transform_client(door.address) as client, client.stream(WANTED) as line:
+            await line.send(HALF)
+            await until(lambda: marking.pushed > 0)
+        await until(lambda: not door.going_on)

@@ -1,0 +1,68 @@
+"""The door beside HTTP: it has the same engines and the same room."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from realtime.conductor import Conductor
+from realtime.protocol.config import first_config
+from realtime.server.second_door import second_door
+from realtime.server.state import State, new_state
+from realtime.settings import GrpcSettings, ServerSettings, Settings
+from tests.backend.doorway import stub_of
+from tests.backend.s2s_caller import Caller
+from tests.fakes import FakeSynthesizer, fake_engines
+from tests.server.house import free_port, until
+
+pytestmark = pytest.mark.usefixtures("server_logs")
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_grpc_is_left() -> Iterator[None]:
+    """It waits for a thread of its own when the last of its objects goes, which must not be in another test."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def state() -> State:
+    """A server with room for one, whose models are loaded."""
+    state = new_state(Settings(server=ServerSettings(max_conversations=1), grpc=GrpcSettings(port=free_port())))
+    state.engines = fake_engines(synthesizer=FakeSynthesizer(ms_per_letter=5))
+    state.loaded.set()
+    return state
+
+
+async def test_conversations_of_both_doors_are_counted_together(state: State) -> None:
+    """One that came in by HTTP leaves no room for another by gRPC, and the metrics have both."""
+    assert state.engines
+    settings = state.settings
+    by_http = Conductor(state.engines, settings.conversation, first_config("realtime", ""))
+    address = f"127.0.0.1:{settings.grpc.port}"
+    async with second_door(state, Path), grpc.aio.insecure_channel(address) as channel:
+        with state.conversations.hold(by_http):
+            refused = Caller(stub_of(channel).AudioToAudioStream())
+            await refused.config()
+            assert (await refused.fails())[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        caller = Caller(stub_of(channel).AudioToAudioStream())
+        await caller.config()
+        assert await caller.asks() == "Paris. It lies on the Seine."
+        assert len(state.conversations) == 1
+        assert await caller.rest() == []
+        await until(lambda: len(state.conversations) == 0)
+    told = state.metrics.written("")[0].decode()
+    assert 'realtime_conversations_refused_total{code="server_full"} 1.0' in told
+    assert "realtime_conversations_begun_total 1.0" in told
+    assert 'realtime_responses_total{status="completed"} 1.0' in told
+
+
+async def test_a_server_without_it(state: State) -> None:
+    """As its operator wants."""
+    state.settings = Settings(grpc=GrpcSettings(enabled=False))
+    async with second_door(state, Path) as door:
+        assert door is None
