@@ -72,6 +72,11 @@ class Resampler:
         return self._bank.reach + self._bank.block - 1 if self._bank else 0
 
     @property
+    def block_samples(self) -> int:
+        """Input samples that come out together. 1 between equal rates."""
+        return self._bank.block if self._bank else 1
+
+    @property
     def held_samples(self) -> int:
         """Input samples pushed whose sound has not come out yet."""
         return len(self._recent) - self._bank.reach if self._bank else 0

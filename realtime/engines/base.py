@@ -2,10 +2,9 @@
 
 Small protocols: a `Detector` says how likely a window of sound is speech, a `TurnDetector` how likely the speaker has
 finished, an `Enhancer` takes noise out of the sound, a `Transcriber` turns speech into words, a `Chat` model answers, a
-`Synthesizer` speaks. An engine object is immutable
-once open and shared by every conversation; whatever recurs lives in a stream or in one call. Engines are opened by
-functions found through entry points (`registry`), so a third party's engine comes in by the same door as the built-in
-ones.
+`Synthesizer` speaks. An engine object is immutable once open and shared by every conversation; whatever recurs lives in
+a stream or in one call. Engines are opened by functions found through entry points (`registry`), so a third party's
+engine comes in by the same door as the built-in ones.
 
 An engine raises `EngineFailed` when its work fails. Cancelling a call or closing its generator frees whatever the call
 held; weights stay loaded.
@@ -19,6 +18,9 @@ from enum import IntEnum
 from typing import Any, Literal, Protocol, TypeAlias
 
 from realtime.audio import Audio, Pcm
+from realtime.engines.heard import Segment as Segment
+from realtime.engines.heard import Word as Word
+from realtime.engines.sampling import Effort, Likelihood, Sampling, Truncation
 
 
 class Urgency(IntEnum):
@@ -153,35 +155,13 @@ class Listening:
     """Words and names likely to occur."""
     words: bool = False
     """Whether segments should come with their words, which costs time."""
+    timestamps: bool = False
+    """Whether segments should be a sentence or so long, with times that were listened for, which costs time."""
+    translate: bool = False
+    """Whether the words are wanted in English, whatever is spoken. `NotServed` by an engine that cannot."""
+    temperature: float = 0.0
+    """0 is the likeliest words; the higher, up to 1, the more is left to chance."""
     urgency: Urgency = Urgency.FINAL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A word of a segment."""
-
-    text: str
-    """With the blank before it: joined, the words of a segment are its text."""
-    start_s: float
-    end_s: float
-    log_probability: float
-    """Natural logarithm of its probability, ≤ 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A stretch of speech put into words. Segments of one transcription follow one another in time."""
-
-    text: str
-    """With the blank before it where it continues a sentence, so that segments can be joined as they are."""
-    start_s: float
-    end_s: float
-    log_probability: float
-    """Mean natural logarithm of the tokens' probabilities, ≤ 0."""
-    words: tuple[Word, ...] = ()
-    """Its words, if they were asked for."""
-    language: str | None = None
-    """ISO-639-1 code of what was spoken, where the engine can tell."""
 
 
 class Transcriber(Protocol):
@@ -252,24 +232,12 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truncation:
-    """What to leave out of a conversation that is too long for the model."""
-
-    retention: float | None = 1.0
-    """Whole turns go, the oldest first, until this share (0 to 1) of the room is used: a smaller one cuts less often,
-    so that what was read before can be used for longer. None leaves nothing out: the answer fails."""
-    max_tokens: int | None = None
-    """Room for what comes after the instructions and the tools; None is all that the model has."""
-
-
-Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """All that a chat model is given."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
+    text: str | None = None
+    """In place of messages and tools: what it goes on with, word by word. Only for a model that completes."""
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     """`auto`, `none`, `required`, or the name of the one function to call."""
@@ -279,7 +247,10 @@ class Prompt:
     temperature: float | None = None
     effort: Effort | None = None
     """How long to think before answering; only for a model that reasons."""
-    truncation: Truncation = Truncation()
+    thoughts: bool = False
+    """Whether it may think before it answers, and its thoughts are wanted."""
+    sampling: Sampling = field(default_factory=Sampling)
+    truncation: Truncation = field(default_factory=Truncation)
     urgency: Urgency = Urgency.FINAL
 
 
@@ -295,6 +266,15 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Token:
     """The next piece of the answer's text."""
+
+    text: str
+    likelihoods: tuple[Likelihood, ...] = ()
+    """Of the tokens it is made of, if they were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of what is thought before the answer, if thoughts were asked for."""
 
     text: str
 
@@ -333,13 +313,17 @@ class Finish:
     cached_tokens: int = 0
     """Of the prompt's tokens, those that were not evaluated again."""
     completion_tokens: int = 0
+    reading_ms: float = 0.0
+    """What it took to read what was not cached, and then to write; 0 where the engine cannot tell."""
+    writing_ms: float = 0.0
 
 
-AnswerPart: TypeAlias = Read | Token | ToolCallPart | CallWhole | Finish
+AnswerPart: TypeAlias = Read | Token | Thought | ToolCallPart | CallWhole | Finish
 
-Ability: TypeAlias = Literal["images", "reasoning", "tools", "counting", "reading_ahead"]
+Ability: TypeAlias = Literal["images", "reasoning", "tools", "counting", "reading_ahead", "completing", "grammar"]
 """What not every language model can do: see pictures, think first, call functions, count tokens for `Truncation`,
-remember what it has read so that reading a prompt's beginning before its end is known pays."""
+remember what it has read so that reading a prompt's beginning before its end is known pays, go on with a text that is
+no conversation, write by a grammar."""
 
 
 class Chat(Protocol):

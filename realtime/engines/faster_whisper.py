@@ -32,7 +32,7 @@ from realtime.engines.base import Listening, Segment, Urgency, Word
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.whisper_effort import WINDOW_FRAMES, Effort, Windows, final_efforts, partial_efforts
-from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
+from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable, NotServed
 
 WINDOW_SAMPLES = 30 * SPEECH_RATE_HZ
 """What Whisper hears at once."""
@@ -90,12 +90,13 @@ class FasterWhisper:
 
         Cancelling, or closing it, abandons the window that is being heard; its thread is free when the decoding that
         runs is over.
-        Raises `EngineBusy` from the scheduler, `EngineFailed` for a language the model does not know.
+        Raises `EngineBusy` from the scheduler, `EngineFailed` for a language the model does not know, `NotServed` for a
+        translation by one that knows but one.
         """
         self._check_languages(listening)
         if len(speech) < ms_to_samples(SHORTEST_MS, self.rate_hz):
             return
-        if len(speech) <= WINDOW_SAMPLES:
+        if len(speech) <= WINDOW_SAMPLES and not listening.timestamps:
             # One turn for all of it: to ask for another only to hear that there is nothing more would cost a place
             # in the line.
             for segment in await self._hear_turn_unless_cancelled(speech, listening):
@@ -133,7 +134,7 @@ class FasterWhisper:
         language = None
         windows = Windows(self._whisper)
         for effort in self._efforts(len(speech), listening) if efforts is None else efforts:
-            limits["temperature"] = TEMPERATURES if effort.frames == WINDOW_FRAMES else 0.0
+            limits["temperature"] = listening.temperature or (TEMPERATURES if effort.frames == WINDOW_FRAMES else 0.0)
             near = windows.of(effort.frames)
             hearing = self._hear(near, speech, listening, effort.beam_size, language, **limits)
             # Whatever else there may be is the sound behind the last word once more, which holds none.
@@ -147,7 +148,8 @@ class FasterWhisper:
 
     def _efforts(self, samples: int, listening: Listening) -> Iterator[Effort]:
         widest = self._options.beam_size
-        if self._options.window == "full":
+        # The likelihoods by which less effort is believed are those of what was said, in the likeliest words.
+        if self._options.window == "full" or listening.translate or listening.temperature:
             return iter([Effort(WINDOW_FRAMES, widest)])
         if listening.urgency is Urgency.PARTIAL:
             return partial_efforts(samples, widest)
@@ -168,10 +170,11 @@ class FasterWhisper:
                 speech,
                 language=language or self._language(speech, listening),
                 beam_size=beam_size,
+                task="translate" if listening.translate else "transcribe",
                 best_of=1,
                 condition_on_previous_text=False,
                 word_timestamps=listening.words,
-                **{"temperature": TEMPERATURES, **self._hints(listening), **limits},
+                **{"temperature": listening.temperature or TEMPERATURES, **self._hints(listening), **limits},
             )
             yield from (_Found(segment, about.language) for segment in segments)
         except (ValueError, RuntimeError) as problem:
@@ -182,6 +185,11 @@ class FasterWhisper:
         if unknown := sorted(asked - self.languages):
             known = ", ".join(sorted(self.languages)) if len(self.languages) < 10 else f"{len(self.languages)} others"
             raise EngineFailed(f"model {self.model!r} does not understand {', '.join(unknown)}; it knows {known}")
+        if listening.translate and not self._whisper.model.is_multilingual:
+            raise NotServed(
+                f"model {self.model!r} only writes down what is said; a multilingual one translates it "
+                "(setting 'transcriber.model', for instance 'whisper-base')"
+            )
 
     def _language(self, speech: Pcm, listening: Listening) -> str | None:
         """The language to take `speech` for, or None to find out."""
@@ -227,6 +235,7 @@ class _Found:
             log_probability=min(0.0, self.raw.avg_logprob),
             words=tuple(_word(word) for word in self.raw.words or ()),
             language=self.language,
+            tokens=tuple(self.raw.tokens),
         )
 
 

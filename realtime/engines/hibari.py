@@ -75,6 +75,7 @@ class Hibari:
 
     rate_hz = SAMPLE_RATE
     model = "hibari"
+    languages = frozenset({"en"})
 
     def __init__(self, voices: Mapping[str, Voice], options: HibariOptions, scheduler: Scheduler) -> None:
         self.voices = tuple(voices)

@@ -1,14 +1,18 @@
-"""The language model's side of a reply: its text as it comes, and what in it is not to be said."""
+"""The model's side of a reply: its text as it comes, its sound if it speaks, and what in it is not to be said."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from realtime.engines.base import CallWhole, Chat, Finish, Prompt, Read, Token, ToolCallPart
+from realtime.audio import Audio
+from realtime.engines.base import AnswerPart, CallWhole, Finish, Read, Thought, Token, ToolCallPart
 from realtime.errors import EngineFailed
+
+Ask: TypeAlias = Callable[[], AsyncGenerator[AnswerPart | Audio, None]]
+"""Has a model answer. One that speaks for itself puts its sound between the parts."""
 
 
 class Asides(Protocol):
@@ -68,11 +72,10 @@ class HeldAsides:
 
 
 class Answer:
-    """The language model's side of a reply: its text as it comes, and afterwards how it ended."""
+    """The model's side of a reply: its text as it comes, and afterwards how it ended."""
 
-    def __init__(self, chat: Chat, prompt: Prompt, asides: Asides) -> None:
-        self._chat = chat
-        self._prompt = prompt
+    def __init__(self, ask: Ask, asides: Asides) -> None:
+        self._ask = ask
         self._asides = asides
         self._read: Read | None = None
         self._finish: Finish | None = None
@@ -83,7 +86,7 @@ class Answer:
     def finish(self) -> Finish:
         """How the answer ended; an answer that broke off is the engine's fault."""
         if self._finish is None:
-            raise EngineFailed(f"chat model {self._chat.model!r} broke off its answer")
+            raise EngineFailed("the language model broke off its answer")
         return self._finish
 
     @property
@@ -106,25 +109,42 @@ class Answer:
 
     async def texts(self) -> AsyncGenerator[str, None]:
         """The text as it is written, from its first word on. Cancelling, or closing it early, stops the model."""
+        async with aclosing(self.words_and_sound()) as said:
+            async for part in said:
+                if isinstance(part, str):
+                    yield part
+
+    async def words_and_sound(self) -> AsyncGenerator[str | Audio, None]:
+        """The same with the sound of a model that speaks. Cancelling, or closing it early, stops the model."""
         begun = False
-        async with aclosing(self._chat.answer(self._prompt)) as parts:
+        async with aclosing(self._ask()) as parts:
             async for part in parts:
                 match part:
                     case Token(text):
                         self.tokens_written += 1
                         text = text if begun else text.lstrip()
-                        if text and not begun:
+                        if not begun and text:
                             begun = True
                             await self._asides.began()
                         if text:
                             yield text
-                    case ToolCallPart():
-                        self.tokens_written += 1
-                        await self._asides.call(part)
-                    case CallWhole():
-                        await self._asides.call_is_whole(part)
-                    case Read():
-                        self._read = part
-                        await self._asides.read(part)
-                    case Finish():
-                        self._finish = part
+                    case Audio():
+                        if not begun:
+                            begun = True
+                            await self._asides.began()
+                        yield part
+                    case _:
+                        await self._set_aside(part)
+
+    async def _set_aside(self, part: Read | Thought | ToolCallPart | CallWhole | Finish) -> None:
+        match part:
+            case ToolCallPart():
+                self.tokens_written += 1
+                await self._asides.call(part)
+            case CallWhole():
+                await self._asides.call_is_whole(part)
+            case Read():
+                self._read = part
+                await self._asides.read(part)
+            case Finish():
+                self._finish = part

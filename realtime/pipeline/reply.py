@@ -1,4 +1,5 @@
 """One reply, whole: the language model's words become sentences, the sentences sound, and the sound goes out in time.
+A model that speaks for itself brings the sound.
 
 Making a reply and letting it out are two coroutines, because a reply may be begun before it is known that it will be
 wanted: while somebody who has fallen silent might still go on, its beginning is made unheard. Stopping either is one
@@ -15,15 +16,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from realtime.audio import Pcm
-from realtime.engines.base import Chat, Finish, Prompt, Speaking, Synthesizer, Urgency
-from realtime.pipeline.answer import Answer, Asides, HeldAsides
+from realtime.audio import Audio, Pcm
+from realtime.engines.base import Finish, Speaking, Synthesizer, Urgency
+from realtime.pipeline.answer import Answer, Asides, Ask, HeldAsides
 from realtime.pipeline.channel import Channel
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.moments import Moments
 from realtime.pipeline.pace import Gate, pace
 from realtime.pipeline.sentences import sentences
 from realtime.pipeline.speak import PIECE_MS, Piece, speak
+from realtime.pipeline.voiced import voiced
 
 AHEAD_MS = 10_000
 """Sound that may wait to be sent. More would be memory and work for nothing when the listener interrupts."""
@@ -38,8 +40,9 @@ _SILENCE: Pcm = np.zeros(0, np.float32)
 class Voice:
     """How a reply is spoken and sent."""
 
-    synthesizer: Synthesizer
-    speaking: Speaking
+    synthesizer: Synthesizer | None
+    """None where the answer brings its sound."""
+    speaking: Speaking = field(default_factory=Speaking)
     rate_hz: int
     """Rate of the sound that is sent."""
     lead_ms: float
@@ -51,10 +54,10 @@ class Voice:
 class Reply:
     """One reply in the making. Without a voice its pieces are text alone, and go out as they come."""
 
-    def __init__(self, chat: Chat, prompt: Prompt, voice: Voice | None, clock: Clock) -> None:
+    def __init__(self, ask: Ask, voice: Voice | None, clock: Clock) -> None:
         self._asides = HeldAsides()
         self.moments = Moments(clock)
-        self.answer = Answer(chat, prompt, self._asides)
+        self.answer = Answer(ask, self._asides)
         self._voice = voice
         self._clock = clock
         self._made: Channel[Piece] = Channel(AHEAD_MS // PIECE_MS)
@@ -99,7 +102,10 @@ class Reply:
         return self.answer.finish
 
     def _pieces(self) -> AsyncGenerator[Piece, None]:
-        return self._write() if self._voice is None else self._speak(self._voice)
+        voice = self._voice
+        if voice is None:
+            return self._write()
+        return self._speak(voice, voice.synthesizer) if voice.synthesizer else self._let_speak(voice)
 
     async def _texts(self) -> AsyncGenerator[str, None]:
         async with aclosing(self.answer.texts()) as texts:
@@ -112,7 +118,18 @@ class Reply:
             async for text in texts:
                 yield Piece(text, _SILENCE)
 
-    async def _speak(self, voice: Voice) -> AsyncGenerator[Piece, None]:
+    async def _let_speak(self, voice: Voice) -> AsyncGenerator[Piece, None]:
+        async with aclosing(self._words_and_sound()) as said, aclosing(voiced(said, voice.rate_hz)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _words_and_sound(self) -> AsyncGenerator[str | Audio, None]:
+        async with aclosing(self.answer.words_and_sound()) as said:
+            async for part in said:
+                self.moments.reach("token")
+                yield part
+
+    async def _speak(self, voice: Voice, synthesizer: Synthesizer) -> AsyncGenerator[Piece, None]:
         def speaking() -> Speaking:
             self.moments.reach("sentence")
             urgency = Urgency.FINAL if self._wanted.is_set() else Urgency.SPECULATIVE
@@ -121,7 +138,7 @@ class Reply:
         async with (
             aclosing(self._texts()) as texts,
             aclosing(sentences(texts)) as whole,
-            aclosing(speak(whole, voice.synthesizer, speaking, voice.rate_hz)) as pieces,
+            aclosing(speak(whole, synthesizer, speaking, voice.rate_hz)) as pieces,
         ):
             async for piece in pieces:
                 yield piece

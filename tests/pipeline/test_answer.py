@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
@@ -42,7 +43,7 @@ async def texts_of(answer: Answer) -> list[str]:
 
 def answering(*parts: AnswerPart, asides: Asides) -> Answer:
     """The answer of a model that writes these parts."""
-    return Answer(FakeChat([parts]), Prompt(messages=()), asides)
+    return Answer(partial(FakeChat([parts]).answer, Prompt(messages=())), asides)
 
 
 async def test_what_is_not_to_be_said_is_told_where_it_stands() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -98,8 +99,8 @@ class Audience:
 
     def __post_init__(self) -> None:
         voice = Voice(synthesizer=self.synthesizer, speaking=Speaking(), rate_hz=24_000, lead_ms=self.lead_ms)
-        self.spoken_reply = Reply(self.chat, PROMPT, voice, self.clock)
-        self.written_reply = Reply(self.chat, PROMPT, None, self.clock)
+        self.spoken_reply = Reply(partial(self.chat.answer, PROMPT), voice, self.clock)
+        self.written_reply = Reply(partial(self.chat.answer, PROMPT), None, self.clock)
 
     async def began(self) -> None:
         assert not self.shown
@@ -300,7 +301,7 @@ async def test_an_answer_that_breaks_off_is_a_failure_once_it_was_heard(aloud: b
     async with asyncio.TaskGroup() as tasks:
         replying = tasks.create_task(_failing(reply.spoken() if aloud else reply.written()))
         await reply.clock.advance(60)
-    assert "'improviser' broke off its answer" in str(replying.result())
+    assert "the language model broke off its answer" in str(replying.result())
     assert reply.text.split() == ["Paris.", "It"]
 
 
