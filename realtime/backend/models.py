@@ -36,8 +36,9 @@ class Models:
     async def free(self, request: pb.HealthMessage) -> pb.Result:
         """Let go of what nobody else uses; the message says what stays. Cancelling leaves some of it open."""
         await self._premises.on_demand.close()
-        gone = await self._premises.loader.free()
-        return pb.Result(success=True, message="freed" if gone else "freed all but what conversations use")
+        if self._premises.conversations or not await self._premises.loader.free():
+            return pb.Result(success=True, message="freed all but what conversations use")
+        return pb.Result(success=True, message="freed")
 
     async def status(self, request: pb.HealthMessage) -> pb.StatusResponse:
         """Whether calls can be answered, and how much memory the process has, in bytes."""

@@ -9,8 +9,11 @@ import psutil
 import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.conductor import Conductor
 from realtime.engines.base import Urgency
 from realtime.errors import ModelUnavailable
+from realtime.protocol.config import SessionConfig
+from realtime.settings import ConversationSettings
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import Loaded, premises_of
 from tests.fakes import fake_engines
@@ -105,6 +108,17 @@ async def test_an_engine_on_demand_is_opened_by_its_name_and_freed() -> None:
         await door.stub.Free(pb.HealthMessage())
     assert [embedder.closed for embedder in opened] == [True]
     assert not premises.on_demand.opened
+
+
+async def test_what_conversations_use_stays() -> None:
+    """Until they are over; and that is said."""
+    premises = premises_of()
+    conductor = Conductor(fake_engines(), ConversationSettings(), SessionConfig())
+    async with Doorway(premises) as door:
+        with premises.conversations.hold(conductor):
+            assert "conversations use" in (await door.stub.Free(pb.HealthMessage())).message
+            await door.stub.VAD(VAD)
+        assert (await door.stub.Free(pb.HealthMessage())).message == "freed"
 
 
 async def test_an_unknown_model_is_not_found() -> None:
