@@ -1,7 +1,6 @@
 """Sound as Whisper's encoder takes it: how loud each of 80 bands is, 100 times a second, on a scale of decades.
 
-Bands and scale are those of Slaney's auditory toolbox (linear below 1 kHz, logarithmic above), frames are centred, and
-the sound is mirrored at both ends. Written in numpy, so that an engine needs no audio library for it.
+Frames are centred, and the sound is mirrored at both ends.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from realtime.audio import SPEECH_RATE_HZ, Pcm
+from realtime.engines.mel_bands import mel_bands
 
 BANDS = 80
 FRAME_SAMPLES = 400
@@ -18,34 +18,9 @@ HOP_SAMPLES = 160
 DECADES = 8.0
 """What is softer than the loudest by more than this counts as this much softer."""
 
-LINEAR_HZ_PER_MEL = 200 / 3
-LOGARITHMIC_FROM_HZ = 1000.0
-LOG_STEP = np.log(6.4) / 27
-"""From there on, each mel is this much more on the natural logarithm of the frequency."""
-
 _QUIETEST = 1e-10
 
-
-def _band_edges_hz() -> NDArray[np.float64]:
-    """Where the bands begin, peak and end, evenly spaced in mel from 0 to half the rate: each ends where the one after
-    the next begins."""
-    top_hz, bend = SPEECH_RATE_HZ / 2, LOGARITHMIC_FROM_HZ / LINEAR_HZ_PER_MEL
-    mels = np.linspace(0, bend + np.log(top_hz / LOGARITHMIC_FROM_HZ) / LOG_STEP, BANDS + 2)
-    above = LOGARITHMIC_FROM_HZ * np.exp(LOG_STEP * (mels - bend))
-    return np.where(mels < bend, mels * LINEAR_HZ_PER_MEL, above)
-
-
-def _bands() -> NDArray[np.float32]:
-    """The bands' shares in each frequency of a frame, shape (201, 80): triangles of equal area."""
-    edges = _band_edges_hz()
-    begins, peaks, ends = edges[:-2], edges[1:-1], edges[2:]
-    hz = np.linspace(0, SPEECH_RATE_HZ / 2, FRAME_SAMPLES // 2 + 1)[:, None]
-    rising, falling = (hz - begins) / (peaks - begins), (ends - hz) / (ends - peaks)
-    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (ends - begins)
-    return triangles.astype(np.float32)
-
-
-_BANDS = _bands()
+_BANDS = mel_bands(BANDS, FRAME_SAMPLES, SPEECH_RATE_HZ)
 _WINDOW = np.hanning(FRAME_SAMPLES + 1)[:-1].astype(np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from realtime.engines.base import (
     Message,
     Prompt,
     Read,
+    Thought,
     Token,
     Tool,
     ToolCall,
     ToolCallPart,
 )
 from realtime.engines.chat_completions import Reading, request
+from realtime.engines.sampling import Likelihood, Sampling
 from realtime.errors import EngineFailed
 
 WEATHER = Tool(
@@ -38,8 +41,8 @@ def calling(call_id: str) -> Message:
 TOOLS = (WEATHER, Tool(name="clock", description="The time"))
 
 
-def read(*chunks: Any) -> list[Any]:
-    reading = Reading(TOOLS)
+def read(*chunks: Any, **wanted: bool) -> list[Any]:
+    reading = Reading(TOOLS, **wanted)
     parts = [part for chunk in chunks for part in reading.parts(chunk)]
     return [*parts, *reading.end()]
 
@@ -191,7 +194,59 @@ def test_calls_of_a_server_that_numbers_nothing() -> None:
 
 
 def test_thoughts_are_not_said() -> None:
-    assert read(delta(reasoning_content="He asks about"), delta("stop", content="Sunny."))[0] == Token("Sunny.")
+    chunks = (delta(reasoning_content="He asks about"), delta("stop", content="Sunny."))
+    assert read(*chunks)[0] == Token("Sunny.")
+    assert read(*chunks, thoughts=True)[:2] == [Thought("He asks about"), Token("Sunny.")]
+
+
+def test_a_text_that_is_gone_on_with_has_no_deltas() -> None:
+    chunks = [{"choices": [{"text": text, "finish_reason": None}]} for text in ("", " Sun", "ny")]
+    ended = {"choices": [{"text": "", "finish_reason": "length"}]}
+    assert read(*chunks, ended) == [Token(" Sun"), Token("ny"), Finish(reason="length")]
+
+
+def likely(token: str, **more: Any) -> dict[str, Any]:
+    return {"token": token, "logprob": -0.5, "bytes": list(token.encode()), **more}
+
+
+def test_probabilities_come_with_the_words_if_they_are_asked_for() -> None:
+    told = likely("Sun", id=7, top_logprobs=[likely("Sun"), likely("Rain", bytes=None)])
+    chunk = delta("stop", content="Sun")
+    chunk["choices"][0]["logprobs"] = {"content": [told], "refusal": None}
+    sun, rain = (Likelihood(token=token, log_probability=-0.5, utf8=tuple(token.encode())) for token in ("Sun", "Rain"))
+    assert read(chunk)[0] == Token("Sun")
+    (likelihood,) = read(chunk, likelihoods=True)[0].likelihoods
+    assert likelihood == Likelihood(token="Sun", log_probability=-0.5, utf8=sun.utf8, alternatives=(sun, rain))
+
+
+def test_probabilities_of_what_is_no_letter_yet_come_without_words() -> None:
+    chunk = delta("stop")
+    chunk["choices"][0]["logprobs"] = {"content": [likely("\ufffd", bytes=[240, 159])]}
+    assert read(chunk)[0] == Finish(reason="stop")
+    token = read(chunk, likelihoods=True)[0]
+    assert (token.text, token.likelihoods[0].utf8) == ("", (240, 159))
+
+
+@pytest.mark.parametrize("logprobs", [5, {"content": [{"token": "x"}]}, {"content": "x"}])
+def test_probabilities_that_make_no_sense_are_a_failure_to_who_asked(logprobs: Any) -> None:
+    chunk = delta("stop", content="Sun")
+    chunk["choices"][0]["logprobs"] = logprobs
+    assert read(chunk)[0] == Token("Sun")
+    with pytest.raises(EngineFailed, match="probabilities"):
+        read(chunk, likelihoods=True)
+
+
+def test_how_words_are_to_be_chosen() -> None:
+    wanted = Sampling(
+        top_p=0.5, seed=3, stop=("#",), frequency_penalty=0.1, presence_penalty=0.2, logit_bias=((7, -1.0),)
+    )
+    told = {"logprobs": True, "top_logprobs": 2}
+    penalties = {"frequency_penalty": 0.1, "presence_penalty": 0.2}
+    assert request(Prompt(messages=(ASKED,), sampling=replace(wanted, alternatives=2))) == {
+        **{"messages": [{"role": "user", "content": "How is the weather?"}], "top_p": 0.5, "seed": 3, "stop": ["#"]},
+        **{**penalties, "logit_bias": {"7": -1.0}, **told},
+    }
+    assert request(Prompt(messages=(ASKED,), sampling=Sampling(top_k=5, grammar="x"))).keys() == {"messages"}
 
 
 def test_an_answer_that_breaks_off_is_a_failure() -> None:

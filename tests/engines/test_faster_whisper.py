@@ -20,7 +20,7 @@ from realtime.codecs.resample import resample
 from realtime.engines.base import Listening, Segment, Urgency
 from realtime.engines.faster_whisper import FasterWhisper, FasterWhisperOptions, open_faster_whisper
 from realtime.engines.scheduler import Scheduler
-from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
+from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable, NotServed
 from tests.end_to_end.wer import word_error_rate
 from tests.engines.conftest import MakeWorkshop
 from tests.engines.watched import WatchedScheduler
@@ -269,6 +269,42 @@ async def test_the_language_is_found_out_once() -> None:
     polyglot = Polyglot()
     FasterWhisper(polyglot, FasterWhisperOptions(), Scheduler(1)).hear_turn(spoken("week"), Listening())
     assert polyglot.times == [None, "de", "de", "de"]
+
+
+@pytest.mark.parametrize(
+    ("listening", "asked"),
+    [
+        (Listening(translate=True), {"task": "translate", "temperature": (0.0, 0.4)}),
+        (Listening(temperature=0.7), {"task": "transcribe", "temperature": 0.7}),
+        (Listening(translate=True, temperature=0.7), {"task": "translate", "temperature": 0.7}),
+    ],
+)
+async def test_what_is_not_transcription_of_the_likeliest_words_is_heard_through_the_full_window(
+    listening: Listening, asked: dict[str, Any]
+) -> None:
+    """At once: what it takes to believe less was not measured for it."""
+    polyglot = Polyglot()
+    FasterWhisper(polyglot, FasterWhisperOptions(), Scheduler(1)).hear_turn(spoken("week"), listening)
+    assert len(polyglot.times) == 1
+    assert {name: polyglot.asked[name] for name in asked} == asked
+
+
+async def test_a_model_of_one_language_translates_nothing(whisper: FasterWhisper) -> None:
+    with pytest.raises(NotServed, match=r"'whisper-tiny\.en' only writes down what is said"):
+        await heard(whisper, spoken("week"), Listening(translate=True))
+
+
+async def test_segments_of_a_turn_can_have_times_of_their_own(whisper: FasterWhisper) -> None:
+    """Also of a short one, which is one segment otherwise."""
+    pause = silence(1200, SPEECH_RATE_HZ)
+    turn = np.concatenate([pause, spoken("france"), pause, spoken("week"), pause])
+    [whole] = await heard(whisper, turn)
+    assert whole.start_s == 0
+    timed = await heard(whisper, turn, Listening(timestamps=True))
+    assert word_error_rate(text(timed), whole.text) <= 0.2
+    assert len(timed) == 2
+    assert timed[1].start_s == pytest.approx(2.4 + len(spoken("france")) / SPEECH_RATE_HZ, abs=0.8)
+    assert all(segment.tokens for segment in (whole, *timed))
 
 
 @pytest.mark.parametrize("samples", [0, 1, 1599])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from stat import S_IMODE
+from tempfile import TemporaryDirectory
 from threading import Barrier
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from realtime.engines.base import AnswerPart, Finish, Prompt, Read, Token, Urgency
 from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
+from realtime.engines.llama_door import LlamaDoor, Refused
 from realtime.errors import BadConfiguration, EngineBusy, EngineFailed, ModelUnavailable
 from tests.engines.conftest import MakeWorkshop
 from tests.engines.llama import conversation
@@ -253,16 +255,19 @@ async def test_closing_ends_every_answer_and_gives_everything_back(workshop: Mak
     assert psutil.Process().num_threads() == threads
 
 
-def test_no_door_is_left_open(workshop: MakeWorkshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """llama.cpp cannot do without a listener; it is on a socket that has no name any more, and on no port."""
+def test_its_door_is_ours_alone(workshop: MakeWorkshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """llama.cpp cannot do without a listener: it is on a socket in a folder of ours, on no port, and wants a key."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     engine = open_llama_cpp(workshop(slots=1, context_tokens=256))
-    address = engine._server.listening_address
-    assert address.startswith("unix://")
-    assert list(tmp_path.iterdir()) == []
-    with socket.socket(socket.AF_UNIX) as door, pytest.raises(FileNotFoundError):
-        door.connect(address.removeprefix("unix://"))
+    (folder,) = tmp_path.iterdir()
+    assert engine._server.listening_address == f"unix://{folder}/llama.sock"
+    assert S_IMODE(folder.stat().st_mode) == 0o700
+    stranger = LlamaDoor(engine._server.listening_address, "guessed", TemporaryDirectory(dir=tmp_path))
+    with pytest.raises(Refused, match="401"):
+        stranger.ask("/tokenize", {"content": "x"})
+    stranger.close()
     asyncio.run(engine.close())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_instructions_that_do_not_fit_are_a_mistake_in_the_configuration(workshop: MakeWorkshop) -> None:

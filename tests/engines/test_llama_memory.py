@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from realtime.engines.base import Prompt, Tool, Truncation, Urgency
+from realtime.engines.base import Prompt, Tool, Urgency
 from realtime.engines.llama_cpp import LlamaCpp, open_llama_cpp
 from realtime.engines.llama_memory import remembered
 from realtime.engines.recall import Messages, part
+from realtime.engines.sampling import Truncation
 from realtime.errors import ContextTooLong
 from tests.engines.conftest import MakeWorkshop
 from tests.engines.llama import conversation, finish_of, parts_of, words_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from realtime.engines.base import Message, Prompt, Tool
 from realtime.engines.llama_options import LlamaCppOptions
 from realtime.engines.llama_request import beginning, body, choose_tools
+from realtime.engines.sampling import Sampling
 from realtime.engines.smollm2 import CALL_OPENING, EXAMPLES, TEMPLATE
 
 INSTRUCTIONS = Message(role="system", text="Be brief.")
@@ -84,3 +86,48 @@ def test_what_belongs_to_the_default_model_is_not_for_another() -> None:
     own = LlamaCppOptions(chat_template="my own", examples=(), examples_per_tool=0)
     assert (own.template(), own.opening(), own.exchanges(), own.tool_exchanges()) == ("my own", "", (), 0)
     assert LlamaCppOptions(model="/models/large.gguf", call_opening="<call>").opening() == "<call>"
+
+
+def test_what_the_client_wants_of_sampling_goes_before_the_options() -> None:
+    wanted = Sampling(
+        top_p=0.5,
+        top_k=3,
+        min_p=0.2,
+        typical_p=0.9,
+        seed=5,
+        repeat_penalty=1.5,
+        repeat_tokens=9,
+        mirostat=2,
+        mirostat_tau=4.0,
+        mirostat_eta=0.1,
+        ignore_end=True,
+    )
+    sent = body(Prompt(messages=ASKED, sampling=wanted), 0, LlamaCppOptions(top_p=0.1, min_p=0.1, seed=7))
+    known = {"top_p": 0.5, "top_k": 3, "min_p": 0.2, "typical_p": 0.9, "seed": 5, "repeat_penalty": 1.5}
+    own = {"repeat_last_n": 9, "mirostat": 2, "mirostat_tau": 4.0, "mirostat_eta": 0.1, "ignore_eos": True}
+    assert sent.items() >= {**known, **own}.items()
+    unasked = body(Prompt(messages=ASKED), 0, DEFAULT)
+    assert not unasked.keys() & {*own, "top_k", "typical_p", "repeat_penalty", "grammar", "stop", "logit_bias"}
+
+
+def test_a_grammar_may_repeat_itself() -> None:
+    sent = body(Prompt(messages=ASKED, sampling=Sampling(grammar="root ::= [a]*")), 0, DEFAULT)
+    assert (sent["grammar"], sent["dry_multiplier"]) == ("root ::= [a]*", 0)
+
+
+def test_a_forbidden_call_leaves_the_clients_biases() -> None:
+    prompt = Prompt(messages=ASKED, tools=TOOLS, tool_choice="none", sampling=Sampling(logit_bias=((5, 1.0),)))
+    assert body(prompt, 0, DEFAULT)["logit_bias"] == [(5, 1.0), ["<tool_call>", False]]
+    assert body(replace(prompt, tools=()), 0, DEFAULT)["logit_bias"] == {"5": 1.0}
+
+
+def test_a_text_is_gone_on_with_without_a_template() -> None:
+    prompt = Prompt(text="Once", temperature=0.5, max_tokens=4, sampling=Sampling(alternatives=2, stop=("#",)))
+    sent = body(prompt, 1, DEFAULT)
+    assert "messages" not in sent
+    assert sent.items() >= {"prompt": "Once", "temperature": 0.5, "max_tokens": 4, "n_probs": 2, "id_slot": 1}.items()
+
+
+def test_a_model_thinks_only_for_who_wants_its_thoughts() -> None:
+    assert "chat_template_kwargs" not in body(Prompt(messages=ASKED), 0, DEFAULT)
+    assert body(Prompt(messages=ASKED, thoughts=True), 0, DEFAULT)["chat_template_kwargs"] == {"enable_thinking": True}

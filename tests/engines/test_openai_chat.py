@@ -10,9 +10,21 @@ from typing import Any
 
 import pytest
 
-from realtime.engines.base import AnswerPart, CallWhole, Finish, Image, Message, Prompt, Token, Tool, ToolCallPart
+from realtime.engines.base import (
+    AnswerPart,
+    CallWhole,
+    Finish,
+    Image,
+    Message,
+    Prompt,
+    Thought,
+    Token,
+    Tool,
+    ToolCallPart,
+)
 from realtime.engines.openai_chat import OpenAIChat, OpenAIChatOptions, open_openai_chat
 from realtime.engines.registry import Workshop
+from realtime.engines.sampling import Sampling
 from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, ContextTooLong, EngineBusy, EngineFailed
 from realtime.models.store import ModelStore
@@ -115,6 +127,28 @@ async def test_a_tool_call_comes_piece_by_piece() -> None:
             CallWhole(index=0),
             Finish(reason="tool_calls"),
         ]
+
+
+@pytest.mark.parametrize(
+    "asked", [Prompt(text="Once"), Prompt(messages=ASKED.messages, sampling=Sampling(grammar="x"))]
+)
+async def test_it_answers_conversations_only_and_knows_no_grammars(asked: Prompt) -> None:
+    async with asking(sunny) as (chat, server):
+        with pytest.raises(EngineFailed, match="conversations only"):
+            await answer(chat, asked)
+    assert server.calls == []
+
+
+async def test_thoughts_are_given_to_who_asks_for_them() -> None:
+    async def thinking(call: Call) -> None:
+        await call.begin_stream()
+        await call.event(delta(reasoning_content="Hm."))
+        await call.event(delta("stop", content="Yes."))
+        await call.end_stream()
+
+    async with asking(thinking) as (chat, _):
+        assert (await answer(chat, Prompt(messages=ASKED.messages, thoughts=True)))[0] == Thought("Hm.")
+        assert (await answer(chat))[0] == Token("Yes.")
 
 
 async def test_how_long_to_think_is_said_to_a_model_that_thinks() -> None:

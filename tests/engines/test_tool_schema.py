@@ -56,3 +56,11 @@ def test_a_pattern_that_would_take_for_ever_is_given_up() -> None:
     arguments = '{"word": "' + "a" * 4000 + '!"}'
     with pytest.raises(EngineFailed, match="wrong 'word'"):
         check_calls([Tool(name="say", description="", parameters=schema)], [("say", arguments)])
+
+
+def test_a_schema_that_is_nested_too_deep_is_a_failure() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"not": deep}
+    with pytest.raises(EngineFailed, match="no JSON schema"):
+        check_schemas((tool(**deep),))
