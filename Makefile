@@ -15,7 +15,7 @@ serve: models  ## install, fetch the models, start the server and print its addr
 
 install: $(VENV)/.installed  ## create the virtual environment and install what the server needs
 
-models: install  ## fetch the default models (about 230 MB, once; 110 more are made of them)
+models: install  ## fetch the default models (about 240 MB, once; 110 more are made of them)
 	@$(BIN)/realtime models pull
 
 test: check models chromium node  ## everything CI runs, with coverage
@@ -45,6 +45,7 @@ bench: models  ## measure whole turns, their ends, interruptions, many callers, 
 	$(BIN)/realtime bench interruptions $(call results,interruptions)
 	$(BIN)/realtime bench load $(call results,load)
 	$(BIN)/realtime bench listening --out bench/results/listening.json
+	$(BIN)/realtime bench grpc $(call results,grpc)
 
 chromium:  # the browser that the tests of the demo page drive
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } \

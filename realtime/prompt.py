@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from realtime.engines.base import Image, Message, Prompt, Tool, ToolCall, Truncation
+from realtime.engines.base import Image, Message, Prompt, Tool, ToolCall
+from realtime.engines.sampling import Truncation
 from realtime.protocol.config import RetentionRatio
 from realtime.protocol.config import Truncation as TruncationChoice
 from realtime.protocol.conversation import text_of
@@ -23,9 +24,14 @@ from realtime.protocol.items import (
 from realtime.protocol.items import Message as MessageItem
 
 
+def messages_of(items: Iterable[Item]) -> tuple[Message, ...]:
+    """Everything in `items` that has words, in order."""
+    return tuple(said for item in items for said in _messages(item))
+
+
 def prompt_for(reply: StartReply) -> Prompt:
     """What the model is given to make `reply`: the instructions first, then everything that has words, in order."""
-    messages = (*_instructions(reply.instructions), *(said for item in reply.items for said in _messages(item)))
+    messages = (*_instructions(reply.instructions), *messages_of(reply.items))
     return Prompt(
         messages=messages,
         tools=tuple(

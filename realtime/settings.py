@@ -177,6 +177,16 @@ class GrpcSettings(Strict):
     """File that keeps the vector store's data; without it they last as long as the server."""
     routes: dict[str, str] = msgspec.field(default_factory=dict)
     """Calls that another backend answers, by name: `GenerateImage = "grpc://host:port"`."""
+    route_options: dict[str, Any] = msgspec.field(default_factory=dict)
+    """How those backends are reached: `token`, `tls` and the like, as for engines at `grpc://`."""
+
+    def __rich_repr__(self) -> Any:
+        """Every setting but those that may hold a token."""
+        yield from ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "route_options")
+
+    def __repr__(self) -> str:
+        """So does this: settings may end up in a log or a traceback, tokens may not."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class Settings(Strict):

@@ -22,6 +22,7 @@ from realtime.engines.base import (
     Chat,
     Finish,
     Listening,
+    Message,
     Prompt,
     Segment,
     Speaking,
@@ -31,6 +32,7 @@ from realtime.engines.base import (
 )
 from realtime.engines.ensemble import Engines
 from realtime.engines.scheduler import Scheduler
+from realtime.engines.speech_to_speech import Manner, SpeechToSpeech, SpokenPart
 from realtime.errors import EngineFailed
 
 
@@ -267,6 +269,86 @@ class FakeSynthesizer:
         return
 
 
+@dataclass
+class FakeSpeechStream:
+    """One conversation with `FakeSpeechToSpeech`."""
+
+    engine: FakeSpeechToSpeech
+    asked: list[tuple[Manner, tuple[Message, ...], Audio | None]] = field(default_factory=list)
+    alive: bool = True
+    running: bool = False
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it, and the conversation is over."""
+
+    async def ready(self) -> bool:
+        return self.alive
+
+    async def run(self) -> None:
+        self.running = True
+        try:
+            await self.lost.wait()
+        finally:
+            self.alive = self.running = False
+
+    async def answer(
+        self, manner: Manner, said: tuple[Message, ...], sound: Audio | None
+    ) -> AsyncGenerator[SpokenPart, None]:
+        engine = self.engine
+        self.asked.append((manner, said, sound))
+        answer = engine.script[min(engine.answers, len(engine.script) - 1)]
+        engine.answers += 1
+        parts = engine.says(answer) if isinstance(answer, str) else answer
+        try:
+            for part in parts:
+                if isinstance(part, Exception):
+                    self.alive = False
+                    raise part
+                yield part
+                if engine.gate:
+                    await engine.gate.wait()
+                await asyncio.sleep(0)
+        except (GeneratorExit, asyncio.CancelledError):
+            engine.stopped += 1
+            raise
+        calls = any(isinstance(part, ToolCallPart) for part in parts)
+        yield Finish(reason="tool_calls" if calls else "stop", prompt_tokens=12, completion_tokens=len(parts))
+
+
+@dataclass
+class FakeSpeechToSpeech:
+    """Says the scripted texts, one an answer, each word with its sound; parts in the script are given as they are.
+
+    An exception in them is raised, and ends the conversation.
+    """
+
+    script: list[str | tuple[SpokenPart | Exception, ...]] = field(default_factory=lambda: ["Paris. It lies there."])
+    streams: list[FakeSpeechStream] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    """When given, an answer stops after its first part until it is set."""
+    answers: int = 0
+    stopped: int = 0
+    """Answers that were broken off before their end."""
+    ms_per_letter: float = 50.0
+    rate_hz: int = 24_000
+    model: str = "fake-person"
+    voices: tuple[str, ...] = ("heart",)
+    abilities: frozenset[Ability] = frozenset({"tools"})
+
+    def says(self, text: str) -> tuple[SpokenPart, ...]:
+        said: list[SpokenPart] = []
+        for word in _words(text):
+            assert isinstance(word, Token)
+            said += [word, Audio(voice(len(word.text) * self.ms_per_letter, self.rate_hz), self.rate_hz)]
+        return tuple(said)
+
+    def stream(self) -> FakeSpeechStream:
+        self.streams.append(FakeSpeechStream(self))
+        return self.streams[-1]
+
+    async def close(self) -> None:
+        return
+
+
 def fake_engines(
     *,
     turn_detector: FakeTurnDetector | None = None,
@@ -274,6 +356,7 @@ def fake_engines(
     transcriber: FakeTranscriber | None = None,
     chat: Chat | None = None,
     synthesizer: FakeSynthesizer | None = None,
+    speech_to_speech: SpeechToSpeech | None = None,
 ) -> Engines:
     """Fakes, those given and defaults for the rest."""
     return Engines(
@@ -283,6 +366,7 @@ def fake_engines(
         transcriber=transcriber or FakeTranscriber(),
         chat=chat or FakeChat(),
         synthesizer=synthesizer or FakeSynthesizer(),
+        speech_to_speech=speech_to_speech,
         scheduler=Scheduler(1),
     )
 

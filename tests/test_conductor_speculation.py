@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from realtime.conductor.chat_replies import ChatReplies
 from realtime.conductor.errands import Errands, Told
 from realtime.conductor.meter import NoMeter
 from realtime.conductor.playback import Playback
@@ -23,6 +24,7 @@ from realtime.engines.base import ToolCallPart, Urgency
 from realtime.engines.queueing import Queueing
 from realtime.errors import EngineFailed
 from realtime.pipeline.endpoint import HUSH_MS
+from realtime.pipeline.pace import Gate
 from realtime.protocol.config import PcmFormat
 from realtime.protocol.effects import StartReply
 from realtime.settings import ConversationSettings
@@ -244,7 +246,8 @@ async def test_a_reply_that_is_stopped_before_its_first_step_is_not_made_any_fur
     async with asyncio.TaskGroup() as tasks:
         stopwatch = Stopwatch(clock, NoMeter(), Queueing(clock.now_s))
         errands = Errands(tasks, put)
-        replies = Replies(fake_engines(chat=chat), ConversationSettings(), errands, Playback(clock), stopwatch, clock)
+        maker = ChatReplies(fake_engines(chat=chat), 500, Gate(), errands, clock)
+        replies = Replies(maker, ConversationSettings(), errands, Playback(clock), stopwatch, clock)
         await replies.prepare(order)
         await settle()
         await replies.start(order)

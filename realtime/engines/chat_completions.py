@@ -20,11 +20,14 @@ from realtime.engines.base import (
     Message,
     Prompt,
     Read,
+    Thought,
     Token,
     Tool,
     ToolCall,
     ToolCallPart,
 )
+from realtime.engines.likelihoods import read_likelihoods
+from realtime.engines.sampling import Likelihood, Sampling
 from realtime.engines.tool_schema import check_calls
 from realtime.errors import EngineFailed
 from realtime.structs import Frozen
@@ -40,8 +43,8 @@ _REASONS: Mapping[str, FinishReason] = {
 
 
 def request(prompt: Prompt) -> Json:
-    """The body that asks for `prompt`'s answer, without what is the engine's own: the model, sampling, streaming."""
-    body: Json = {"messages": list(_messages(prompt.messages))}
+    """The body that asks for `prompt`'s answer, without what is the engine's own: the model, defaults, streaming."""
+    body: Json = {"messages": list(_messages(prompt.messages)), **sampling(prompt.sampling)}
     if prompt.tools:
         body["tools"] = [_tool(tool) for tool in prompt.tools]
         body["tool_choice"] = _tool_choice(prompt.tool_choice)
@@ -50,6 +53,21 @@ def request(prompt: Prompt) -> Json:
     if prompt.temperature is not None:
         body["temperature"] = prompt.temperature
     return body
+
+
+def sampling(wanted: Sampling) -> Json:
+    """What of `wanted` every server of this dialect knows; what is everybody's default is left out."""
+    body: Json = {
+        "top_p": wanted.top_p,
+        "seed": wanted.seed,
+        "stop": list(wanted.stop) or None,
+        "frequency_penalty": wanted.frequency_penalty or None,
+        "presence_penalty": wanted.presence_penalty or None,
+        "logit_bias": {str(token): bias for token, bias in wanted.logit_bias} or None,
+    }
+    if wanted.alternatives:
+        body |= {"logprobs": True, "top_logprobs": wanted.alternatives}
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _messages(messages: tuple[Message, ...]) -> Iterator[Json]:
@@ -111,11 +129,15 @@ class _Call(Frozen):
 
 class _Delta(Frozen):
     content: str | None = None
+    reasoning_content: str | None = None
     tool_calls: list[_Call] | None = None
 
 
 class _Choice(Frozen):
     delta: _Delta | None = None
+    text: str | None = None
+    """In place of a delta, where a text is gone on with."""
+    logprobs: Any = None
     finish_reason: str | None = None
 
 
@@ -141,6 +163,8 @@ class _Timings(Frozen):
     """llama.cpp's report on the writing so far."""
 
     predicted_n: int = 0
+    prompt_ms: float = 0.0
+    predicted_ms: float = 0.0
 
 
 class _Chunk(Frozen):
@@ -177,21 +201,26 @@ def _is_object(text: str) -> bool:
 class Reading:
     """One streamed answer, chunk by chunk, to a prompt with `tools`.
 
-    Thoughts (`reasoning_content`) are left out: they are not meant to be said. With `one_call`, what comes after the
-    first call is left out too.
+    Thoughts (`reasoning_content`) are left out unless they are asked for: they are not meant to be said. So are the
+    tokens' `likelihoods`. With `one_call`, what comes after the first call is left out too.
     """
 
-    def __init__(self, tools: Iterable[Tool], *, one_call: bool = False) -> None:
+    def __init__(
+        self, tools: Iterable[Tool], *, one_call: bool = False, thoughts: bool = False, likelihoods: bool = False
+    ) -> None:
         self._tools = tuple(tools)
         self._one_call = one_call
+        self._thoughts = thoughts
+        self._likelihoods = likelihoods
         self.complete = False
         """Whether the one call is there, and more is being written: the writing can be stopped."""
         self._reason: FinishReason | None = None
         self._usage = _Usage()
+        self._timings = _Timings()
         self._calls: list[_Called] = []
         self._read = False
 
-    def parts(self, chunk: Any) -> Iterator[Read | Token | ToolCallPart]:
+    def parts(self, chunk: Any) -> Iterator[Read | Token | Thought | ToolCallPart]:
         """What `chunk`, as parsed from JSON, adds to the answer; raises `EngineFailed` for one that makes no sense."""
         try:
             read = msgspec.convert(chunk, _Chunk)
@@ -204,11 +233,13 @@ class Reading:
         for choice in read.choices or ():
             if choice.finish_reason:
                 self._reason = _REASONS.get(choice.finish_reason, "stop")
-            if choice.delta is None:
-                continue
-            if choice.delta.content:
-                yield Token(choice.delta.content)
-            for call in choice.delta.tool_calls or ():
+            delta = choice.delta or _Delta(content=choice.text)
+            if delta.reasoning_content and self._thoughts:
+                yield Thought(delta.reasoning_content)
+            likelihoods = self._read_likelihoods(choice) if self._likelihoods else ()
+            if delta.content or likelihoods:
+                yield Token(delta.content or "", likelihoods)
+            for call in delta.tool_calls or ():
                 called = self._continued(call)
                 if self._one_call and self._calls and called is None:
                     self.complete, self._reason = True, "tool_calls"
@@ -221,8 +252,15 @@ class Reading:
             details = _PromptDetails(cached_tokens=progress.cache)
             self._usage = _Usage(prompt_tokens=progress.total, prompt_tokens_details=details)
         if read.timings:
+            self._timings = read.timings
             self._usage = structs.replace(self._usage, completion_tokens=read.timings.predicted_n)
         self._usage = read.usage or self._usage
+
+    def _read_likelihoods(self, choice: _Choice) -> tuple[Likelihood, ...]:
+        try:
+            return read_likelihoods(choice.logprobs)
+        except msgspec.ValidationError as problem:
+            raise EngineFailed("the language model sent probabilities that cannot be read") from problem
 
     def _continued(self, piece: _Call) -> _Called | None:
         """The call that `piece` is more of; None for a piece that begins one."""
@@ -266,6 +304,8 @@ class Reading:
             prompt_tokens=self._usage.prompt_tokens,
             cached_tokens=details.cached_tokens or 0,
             completion_tokens=self._usage.completion_tokens,
+            reading_ms=self._timings.prompt_ms,
+            writing_ms=self._timings.predicted_ms,
         )
 
 

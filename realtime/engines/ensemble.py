@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from realtime.engines.base import Chat, Detector, Enhancer, Synthesizer, Transcriber, TurnDetector
 from realtime.engines.load import KnowsLoad
 from realtime.engines.scheduler import Scheduler
+from realtime.engines.speech_to_speech import SpeechToSpeech
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,16 @@ class Engines:
     scheduler: Scheduler
     turn_detector: TurnDetector | None = None
     """None where turns can only be ended by silence."""
+    speech_to_speech: SpeechToSpeech | None = None
+    """Where there is one, it answers in place of chat and synthesizer, which nobody asks then (`absent`)."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What the models are called that hear and answer."""
+        names = [self.transcriber.model, self.chat.model, self.synthesizer.model]
+        if self.speech_to_speech:
+            names.append(self.speech_to_speech.model)
+        return tuple(name for name in names if name)
 
     @property
     def busy(self) -> bool:
@@ -35,8 +46,8 @@ class Engines:
 
     async def close(self) -> None:
         """Let running work end and give the models back. Cancelling leaves some of them open."""
-        opened = self.detector, self.turn_detector, self.enhancer, self.transcriber, self.chat, self.synthesizer
-        for engine in opened:
+        ears = self.detector, self.turn_detector, self.enhancer, self.transcriber
+        for engine in (*ears, self.chat, self.synthesizer, self.speech_to_speech):
             if engine:
                 await engine.close()
         await asyncio.to_thread(self.scheduler.close)

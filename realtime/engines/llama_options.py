@@ -9,6 +9,7 @@ from msgspec import Meta
 from realtime.engines import smollm2
 from realtime.engines.registry import Options
 from realtime.engines.smollm2 import Example
+from realtime.engines.tokenizer import CallForm
 from realtime.settings import DEFAULT_INSTRUCTIONS
 
 
@@ -40,6 +41,9 @@ class LlamaCppOptions(Options):
     seed: Annotated[int, Meta(ge=0)] = 0
     dry_multiplier: Annotated[float, Meta(ge=0)] = 0.8
     """Strength of the sampler that keeps a small model from saying one thing over and over; 0 turns it off."""
+    grammars: bool = True
+    """Whether an answer may be asked for by a grammar (`Predict`). One in which twenty things in a row may be left out
+    keeps llama.cpp busy for ever, and every other answer waiting: not for clients whom you do not trust."""
     examples: tuple[Example, ...] | None = None
     """Exchanges shown before every conversation; by default three for the default model and none for another."""
     examples_per_tool: Annotated[int, Meta(ge=0)] | None = None
@@ -62,8 +66,11 @@ class LlamaCppOptions(Options):
         return self.chat_template or (smollm2.TEMPLATE if self.is_default_model else "")
 
     def opening(self) -> str:
-        ours = self.is_default_model and not self.chat_template
-        return self.call_opening or (smollm2.CALL_OPENING if ours else "")
+        return self.call_opening or (smollm2.CALL_OPENING if self.call_form() else "")
+
+    def call_form(self) -> CallForm | None:
+        """None for a model that we do not know."""
+        return smollm2.CALL_FORM if self.is_default_model and not self.chat_template else None
 
     def exchanges(self) -> tuple[Example, ...]:
         if self.examples is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from realtime.engines.base import Message, Prompt
-from realtime.engines.chat_completions import Json, request
+from realtime.engines.chat_completions import Json, request, sampling
 from realtime.engines.llama_options import LlamaCppOptions
 from realtime.engines.recall import Messages
+from realtime.engines.sampling import Sampling
 from realtime.engines.tool_examples import tool_examples
 
 USER = Message(role="user", text="Go on.")
@@ -43,21 +44,13 @@ def beginning(prompt: Prompt, instructions: Messages, options: LlamaCppOptions) 
 
 def body(prompt: Prompt, slot: int, options: LlamaCppOptions) -> Json:
     """The request for the answer to `prompt`, as `choose_tools` and `beginning` have made it, in `slot`."""
-    opening = options.opening() if prompt.tools else ""
-    if opening and prompt.tool_choice == "required":
-        # A message of the assistant's at the end is gone on with: the call has begun.
-        asked = (USER,) if prompt.messages[-1].role == "assistant" else ()
-        begun = Message(role="assistant", text=opening)
-        prompt = replace(prompt, messages=(*prompt.messages, *asked, begun))
-    # The tools stay in sight, so that what was read of the prompt can be used again; to begin a call is forbidden.
-    silenced = {"logit_bias": [[opening.strip(), False]]} if opening and prompt.tool_choice == "none" else {}
-    sampling = {
+    defaults = {
         "temperature": options.temperature,
         "top_p": options.top_p,
         "min_p": options.min_p,
         "seed": options.seed,
         # Calls are alike, and are to be: what keeps the model from repeating itself would keep it from calling.
-        "dry_multiplier": 0.0 if prompt.tools else options.dry_multiplier,
+        "dry_multiplier": 0.0 if prompt.tools or prompt.sampling.grammar else options.dry_multiplier,
     }
     streaming = {
         "stream": True,
@@ -66,8 +59,53 @@ def body(prompt: Prompt, slot: int, options: LlamaCppOptions) -> Json:
         "return_progress": True,
         "timings_per_token": True,
     }
-    limits = {"max_tokens": answer_limit(prompt, options), "parallel_tool_calls": prompt.parallel_tool_calls}
-    return {**sampling, **streaming, **limits, **silenced, **request(prompt), "id_slot": slot}
+    asked = _conversation(prompt, options) if prompt.text is None else _text(prompt, prompt.text)
+    limit = {"max_tokens": answer_limit(prompt, options)}
+    return {**defaults, **streaming, **limit, **asked, **_own(prompt.sampling), "id_slot": slot}
+
+
+def _conversation(prompt: Prompt, options: LlamaCppOptions) -> Json:
+    """A conversation, and who may be called in it."""
+    opening = options.opening() if prompt.tools else ""
+    if opening and prompt.tool_choice == "required":
+        # A message of the assistant's at the end is gone on with: the call has begun.
+        between = (USER,) if prompt.messages[-1].role == "assistant" else ()
+        begun = Message(role="assistant", text=opening)
+        prompt = replace(prompt, messages=(*prompt.messages, *between, begun))
+    asked = {"parallel_tool_calls": prompt.parallel_tool_calls, **request(prompt)}
+    if opening and prompt.tool_choice == "none":
+        # The tools stay in sight, so that what was read of the prompt can be used again; to begin a call is forbidden.
+        asked["logit_bias"] = [*prompt.sampling.logit_bias, [opening.strip(), False]]
+    if prompt.thoughts:
+        asked["chat_template_kwargs"] = {"enable_thinking": True}
+    return asked
+
+
+def _text(prompt: Prompt, text: str) -> Json:
+    """A text to be gone on with, which knows no conversation and no calls."""
+    asked = {"prompt": text, **sampling(prompt.sampling)}
+    if prompt.temperature is not None:
+        asked["temperature"] = prompt.temperature
+    if prompt.sampling.alternatives:
+        asked["n_probs"] = prompt.sampling.alternatives
+    return asked
+
+
+def _own(wanted: Sampling) -> Json:
+    """What of `wanted` only llama.cpp knows."""
+    body: Json = {
+        "top_k": wanted.top_k,
+        "min_p": wanted.min_p,
+        "typical_p": wanted.typical_p,
+        "repeat_penalty": wanted.repeat_penalty,
+        "repeat_last_n": wanted.repeat_tokens,
+        "mirostat": wanted.mirostat or None,
+        "mirostat_tau": wanted.mirostat_tau,
+        "mirostat_eta": wanted.mirostat_eta,
+        "ignore_eos": wanted.ignore_end or None,
+        "grammar": wanted.grammar or None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def answer_limit(prompt: Prompt, options: LlamaCppOptions) -> int:

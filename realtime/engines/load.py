@@ -1,10 +1,12 @@
-"""How busy the engines are: whether speculative work would be in somebody's way, and how long urgent work waits."""
+"""How busy the engines are: whether speculative work would be in somebody's way, how long urgent work waits, and what
+the last work was."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
@@ -69,4 +71,28 @@ class KnowsLoad(Protocol):
     @property
     def wait_s(self) -> float:
         """How long urgent work has lately had to wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """An answer that a language model writes, or has written last."""
+
+    slot: int
+    """Where the model remembers the conversation."""
+    prompt_tokens: int
+    """Read for it; what was remembered is not counted."""
+    tokens: int
+    """Written so far."""
+    tokens_per_s: float
+    """How fast, from the first on."""
+
+
+@runtime_checkable
+class KnowsWork(Protocol):
+    """A language model that tells what it does."""
+
+    @property
+    def work(self) -> Work | None:
+        """What it was seen doing last, by whomever that was asked; None before it has done anything."""
         ...

@@ -69,7 +69,9 @@ class OpenAIChat:
         Raises `EngineBusy` when the server has too much to do, `EngineFailed` for everything else that can go wrong,
         calls that the tools do not understand among it: few servers hold the model to a schema.
         """
-        reading = Reading(prompt.tools)
+        if prompt.text is not None or prompt.sampling.grammar:
+            raise EngineFailed(f"{self._server} answers conversations only, and knows no grammars")
+        reading = Reading(prompt.tools, thoughts=prompt.thoughts, likelihoods=prompt.sampling.alternatives > 0)
         async with aclosing(self._chunks(prompt)) as chunks:
             async for chunk in chunks:
                 for part in reading.parts(chunk):

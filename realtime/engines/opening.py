@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
+from realtime.engines.absent import NoChat, NoSynthesizer
 from realtime.engines.base import TurnDetector, Urgency
 from realtime.engines.ensemble import Engines
 from realtime.engines.registry import Kind, Workshop, find_engine
@@ -44,22 +45,27 @@ def open_engine(
 
 
 def open_engines(settings: Settings, model_path: ModelPath) -> Engines:
-    """All configured engines, opened at the same time; raises as `open_engine` does."""
+    """All engines that are configured and needed, opened at the same time; raises as `open_engine` does.
+
+    With one that answers speech with speech, neither chat nor synthesizer are needed.
+    """
+    answers_itself = settings.speech_to_speech.engine != NO_ENGINE
     scheduler = Scheduler(settings.threads.workers, modest=Urgency.PARTIAL)
     with ThreadPoolExecutor(6, thread_name_prefix="opening") as threads:
         detector = threads.submit(open_engine, "detector", settings, model_path, scheduler)
         turn_detector = threads.submit(_open_turn_detector, settings, model_path, scheduler)
         enhancer = threads.submit(open_engine, "enhancer", settings, model_path, scheduler)
         transcriber = threads.submit(open_engine, "transcriber", settings, model_path, scheduler)
-        chat = threads.submit(open_engine, "chat", settings, model_path, scheduler)
-        synthesizer = threads.submit(open_engine, "synthesizer", settings, model_path, scheduler)
+        kinds: tuple[Kind, ...] = ("speech_to_speech",) if answers_itself else ("chat", "synthesizer")
+        answering = {kind: threads.submit(open_engine, kind, settings, model_path, scheduler) for kind in kinds}
     return Engines(
         detector=detector.result(),
         turn_detector=turn_detector.result(),
         enhancer=enhancer.result(),
         transcriber=transcriber.result(),
-        chat=chat.result(),
-        synthesizer=synthesizer.result(),
+        chat=NoChat() if answers_itself else answering["chat"].result(),
+        synthesizer=NoSynthesizer() if answers_itself else answering["synthesizer"].result(),
+        speech_to_speech=answering["speech_to_speech"].result() if answers_itself else None,
         scheduler=scheduler,
     )
 

@@ -68,6 +68,11 @@ class Workshop:
             raise BadConfiguration(f"options of engine {engine!r}: {problem}") from problem
 
 
+def installed(kind: Kind) -> list[str]:
+    """The names of all engines of a kind, whether or not what they need is there."""
+    return sorted({point.name for point in entry_points(group=f"realtime.{kind}")})
+
+
 def find_engine(kind: Kind, name: str) -> Callable[[Workshop], Any]:
     """The function that opens engine `name`; `UnknownEngine` lists what is installed, or which extra is missing."""
     name = name.partition("://")[0]

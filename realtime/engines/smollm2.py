@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from realtime.engines.tokenizer import CallForm
+
 MODEL = "smollm2-135m-instruct-iq4_nl"
 
 Example: TypeAlias = tuple[str, str]
@@ -26,7 +28,9 @@ EXAMPLES: tuple[Example, ...] = (
 
 EXAMPLES_PER_TOOL = 2
 
-CALL_OPENING = "<tool_call>\n"
+CALL_FORM = CallForm(opening="<tool_call>", closing="</tool_call>", name_field="name", arguments_field="arguments")
+
+CALL_OPENING = CALL_FORM.opening + "\n"
 
 TEMPLATE = r"""
 {%- macro describe(tools) %}

@@ -50,7 +50,7 @@ def _validator(tool: Tool) -> jsonschema_rs.Validator:
     try:
         jsonschema_rs.meta.validate(tool.parameters)
         return jsonschema_rs.validator_for(tool.parameters, retriever=_fetch_nothing, pattern_options=PATTERNS)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as problem:
+    except (ValueError, jsonschema_rs.ReferencingError) as problem:  # among them one that is nested too deep
         raise EngineFailed(f"the parameters of tool {tool.name!r} are no JSON schema") from problem
 
 

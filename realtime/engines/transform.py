@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from realtime.audio import Pcm
+from realtime.engines.base import Urgency
+from realtime.errors import InvalidRequest
+from realtime.structs import Strict
 
 
 class TransformStream(Protocol):
-    """One stream's state."""
+    """One stream's state; it goes when it is no longer used."""
 
     @property
     def rate_hz(self) -> int:
@@ -17,19 +23,27 @@ class TransformStream(Protocol):
         ...
 
     @property
-    def delay_ms(self) -> float:
-        """How far what comes out lies behind what went in."""
+    def delay_samples(self) -> int:
+        """How far what comes out lies behind what went in, in samples of what comes out."""
         ...
 
     async def push(self, pcm: Pcm, reference: Pcm | None = None) -> Pcm:
-        """The next frame, shape (n,), made anew; as long as it, in time.
+        """The next frame, of as many samples as were agreed, made anew; as long as it, in time.
 
         `reference` is as long: what else is known of that moment, such as what a loudspeaker played. None is silence.
-        Cancelling leaves the stream useless.
+        Raises `EngineBusy` when there is too much to do. Cancelling leaves the stream useless.
         """
         ...
 
-    async def close(self) -> None: ...
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """How a stream's sound is cut."""
+
+    rate_hz: int
+    samples: int
+    """In each frame."""
+    urgency: Urgency = Urgency.FINAL
 
 
 class Transform(Protocol):
@@ -41,11 +55,36 @@ class Transform(Protocol):
     @property
     def default_rate_hz(self) -> int: ...
 
-    @property
-    def default_frame_samples(self) -> int: ...
+    async def stream(self, frames: Frames, params: Mapping[str, str]) -> TransformStream:
+        """A new stream. Raises `InvalidRequest` for a rate or a parameter it does not know.
 
-    def stream(self, rate_hz: int, params: Mapping[str, str]) -> TransformStream:
-        """A new stream at `rate_hz`. Raises `InvalidRequest` for a rate or a parameter it does not know."""
+        Cancelling leaves nothing behind.
+        """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Make no more streams; those there are go on."""
+        ...
+
+
+class Params(Strict):
+    """Base of every transform's parameters. Each has a default or must be given; values are read from strings."""
+
+
+ParamsT = TypeVar("ParamsT", bound=Params)
+
+
+def read_params(params: Mapping[str, str], into: type[ParamsT], transform: str) -> ParamsT:
+    """`params` as its own struct. For a wrong or unknown one `InvalidRequest` names it, and what there is."""
+    known = [field.name for field in msgspec.structs.fields(into)]
+    for name in params:
+        if name not in known:
+            raise InvalidRequest(
+                f"'params.{name}' is unknown to the transform {transform!r}, which knows: {', '.join(known)}.",
+                code="unknown_parameter",
+                param=f"params.{name}",
+            )
+    try:
+        return msgspec.convert(dict(params), into, strict=False)
+    except msgspec.ValidationError as problem:
+        raise InvalidRequest(f"'params' of the transform {transform!r}: {problem}.", param="params") from problem

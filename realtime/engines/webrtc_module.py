@@ -9,13 +9,16 @@ from livekit.rtc.apm import AudioProcessingModule
 from realtime.audio import SPEECH_RATE_HZ, Pcm
 
 FRAME_SAMPLES = SPEECH_RATE_HZ // 100
-"""What a module works on; frames are shape (160,)."""
+"""What a module works on at 16 kHz; frames are shape (160,)."""
+
+RATES_HZ = (16_000, 32_000, 48_000)
+"""What the library works at itself; to any other rate it would resample, and worse than we do."""
 
 FULL_SCALE = 32_768
 
 
 class WebrtcModule:
-    """What it takes out of one microphone's sound is chosen at the beginning."""
+    """What it takes out of one microphone's sound is chosen at the beginning. Frames last 10 ms."""
 
     def __init__(
         self,
@@ -24,6 +27,7 @@ class WebrtcModule:
         noise_suppression: bool = False,
         high_pass_filter: bool = False,
         auto_gain_control: bool = False,
+        rate_hz: int = SPEECH_RATE_HZ,
     ) -> None:
         self._module = AudioProcessingModule(
             echo_cancellation=echo_cancellation,
@@ -33,7 +37,7 @@ class WebrtcModule:
         )
         if echo_cancellation:
             self._module.set_stream_delay_ms(0)  # with no word of the delay it needs seconds for one near zero
-        self._frame = AudioFrame.create(SPEECH_RATE_HZ, 1, FRAME_SAMPLES)
+        self._frame = AudioFrame.create(rate_hz, 1, rate_hz // 100)
         self._samples = np.frombuffer(self._frame.data, np.int16)
 
     def play(self, frame: Pcm) -> None:

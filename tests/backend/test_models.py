@@ -113,7 +113,7 @@ async def test_an_engine_on_demand_is_opened_by_its_name_and_freed() -> None:
 async def test_what_conversations_use_stays() -> None:
     """Until they are over; and that is said."""
     premises = premises_of()
-    conductor = Conductor(fake_engines(), ConversationSettings(), SessionConfig())
+    conductor = Conductor(fake_engines(), ConversationSettings(), SessionConfig(model="realtime"))
     async with Doorway(premises) as door:
         with premises.conversations.hold(conductor):
             assert "conversations use" in (await door.stub.Free(pb.HealthMessage())).message
