@@ -17,6 +17,7 @@ SCENARIOS = (
     "test_conductor_turns",
     "test_conductor_speculation",
     "test_conductor_barge_in",
+    "test_conductor_speech_to_speech",
 )
 
 WIRE_NAMES = re.compile(r"\b(?:input_audio_buffer|conversation|response|session|output_audio_buffer)\.[a-z_.]*[a-z]")

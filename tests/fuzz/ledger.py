@@ -73,13 +73,13 @@ def _name_in(text: str) -> str | None:
     """The event id that the client has given, as another reader of JSON sees it; None for what is no JSON."""
     try:
         event = json.loads(text, parse_constant=_refuse)
-        json.dumps(event, ensure_ascii=False).encode()
+        event_id = event.get("event_id") if isinstance(event, dict) else None
+        if not isinstance(event_id, str):
+            return None
+        event_id.encode()  # half an emoji is no name; elsewhere in the event it hides none
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict):
-        return None
-    event_id = event.get("event_id")
-    return event_id if isinstance(event_id, str) and len(event_id) <= 512 else None
+    return event_id if len(event_id) <= 512 else None
 
 
 def _refuse(word: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from realtime.engines.ensemble import Engines
 from realtime.protocol import beta
 from realtime.protocol.server_events import ServerEvent
 from realtime.protocol.wire import UnreadableEvent
@@ -44,9 +45,9 @@ ATTENTIVE: dict[str, Any] = {
 class Madness(Dialogue):
     """A conversation in either dialect. What is told is checked in both where the client speaks the older one."""
 
-    def __init__(self, dialect: DialectName) -> None:
+    def __init__(self, dialect: DialectName, engines: Engines | None = None) -> None:
         chat = FakeChat(["Paris. It lies on the Seine.", call("get_weather", "{}"), call("boil", "{}"), "As you like."])
-        super().__init__(fake_engines(chat=chat), remote_tools=FakeRemoteTools())
+        super().__init__(engines or fake_engines(chat=chat), remote_tools=FakeRemoteTools())
         self._dialect = DIALECTS[dialect]
         self._fences = 0
 
