@@ -6,6 +6,7 @@ calls          what holds for every call: limits, deadlines, errors as statuses
 premises       what every call may use
 files          the folders that calls may name files in
 models         what is loaded, loads, and goes
+routes         calls that another backend answers
 remote/        engines that live behind somebody else's `Backend`
 pb/            generated from proto/
 

@@ -22,7 +22,7 @@ from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.routes import Routes
 from realtime.backend.speakers import Speakers
-from realtime.backend.speech_to_speech import SpeechToSpeech
+from realtime.backend.speech_to_speech.room import SpeechToSpeech
 from realtime.backend.stores import Stores
 from realtime.backend.transform import Transforms
 from realtime.backend.unserved import UNSERVED, why_not

@@ -17,7 +17,7 @@ from grpc.aio import insecure_channel as channel_to
 
 from realtime.backend.pb import backend_pb2 as pb
 from tests.backend.doorway import refusal, stub_of
-from tests.backend.s2s_caller import Caller
+from tests.backend.speech_to_speech.caller import Caller
 from tests.server import plugin
 from tests.server.house import PATIENCE_S
 

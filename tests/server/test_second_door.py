@@ -15,7 +15,7 @@ from realtime.server.second_door import second_door
 from realtime.server.state import State, new_state
 from realtime.settings import GrpcSettings, ServerSettings, Settings
 from tests.backend.doorway import stub_of
-from tests.backend.s2s_caller import Caller
+from tests.backend.speech_to_speech.caller import Caller
 from tests.fakes import FakeSynthesizer, fake_engines
 from tests.server.house import free_port, until
 

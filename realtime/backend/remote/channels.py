@@ -98,7 +98,7 @@ class Channels:
 
         `deadline_s`, or else the line's own, is how long all tries together may take.
         """
-        attempts = Attempts(self._places, name, deadline_s or self._deadline_s)
+        attempts = Attempts(self._places, name, self._deadline_s if deadline_s is None else deadline_s)
         while True:
             with attempts.next() as (place, options):
                 try:
@@ -109,7 +109,7 @@ class Channels:
 
     async def streaming(self, name: str, request: Any, *, deadline_s: float | None = None) -> AsyncGenerator[Any, None]:
         """The answers to `request`; raises as `unary` does. Cancelling, or closing it, cancels the work far away."""
-        attempts = Attempts(self._places, name, deadline_s or self._deadline_s)
+        attempts = Attempts(self._places, name, self._deadline_s if deadline_s is None else deadline_s)
         begun = False
         while True:
             with attempts.next() as (place, options):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.channels import Channels, TwoWay
 from realtime.backend.remote.connection import Connection, make_line
+from realtime.backend.remote.speech_requests import control
 from realtime.errors import EngineFailed
 
 
@@ -53,14 +54,20 @@ class ConversationClient:
         self._channels = channels
 
     @asynccontextmanager
-    async def conversation(self, rate_hz: int) -> AsyncIterator[ConversationLine]:
+    async def conversation(
+        self, rate_hz: int, session: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[ConversationLine]:
         """One that has been asked for, with sound of this rate both ways and all else as the backend has it.
 
-        Leaving the context ends it. Raises `EngineFailed`.
+        `session` has what is to be different, in words of the Realtime API, for backends that know them. Leaving the
+        context ends it. Raises `EngineFailed`.
         """
         config = pb.AudioToAudioConfig(input_sample_rate=rate_hz, output_sample_rate=rate_hz)
+        opening = [pb.AudioToAudioRequest(config=config)]
+        if session:
+            opening.append(control("session.update", {**session}))
         async with (
-            self._channels.two_way("AudioToAudioStream", pb.AudioToAudioRequest(config=config)) as stream,
+            self._channels.two_way("AudioToAudioStream", *opening) as stream,
             aclosing(stream.replies()) as replies,
         ):
             yield ConversationLine(stream, replies)

@@ -14,6 +14,7 @@ from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.pb import backend_pb2_grpc as rpc
 from realtime.errors import EngineFailed
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a stream is to do."""

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from realtime.backend.params import read_params
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.s2s_words import chosen_tool, read_tools
+from realtime.backend.speech_to_speech.words import chosen_tool, read_tools
 from realtime.errors import InvalidRequest
 from realtime.structs import Strict
 

@@ -14,7 +14,7 @@ from realtime.engines.opening import open_engines
 from realtime.models.store import ModelStore
 from realtime.settings import Settings
 from tests.backend.doorway import Doorway
-from tests.backend.s2s_caller import RATE_HZ, calling, place
+from tests.backend.speech_to_speech.caller import RATE_HZ, calling, place
 from tests.end_to_end.wer import word_error_rate
 from tests.fakes import quiet
 from tests.live import question

@@ -17,10 +17,10 @@ import structlog
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.s2s_config import Wanted, in_its_words, read_config
-from realtime.backend.s2s_controls import read_control
-from realtime.backend.s2s_events import Teller
-from realtime.backend.s2s_sound import SESSION_HZ, Turner, open_turner
+from realtime.backend.speech_to_speech.config import Wanted, in_its_words, read_config
+from realtime.backend.speech_to_speech.controls import read_control
+from realtime.backend.speech_to_speech.events import Teller
+from realtime.backend.speech_to_speech.sound import SESSION_HZ, Turner, open_turner
 from realtime.conductor import Conductor, Incoming, make_offer
 from realtime.errors import InvalidRequest, NoRoom, ServerBusy, ServerStopping
 from realtime.protocol import client_events as asked

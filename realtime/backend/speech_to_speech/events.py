@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.s2s_sound import SESSION_HZ, Turner
+from realtime.backend.speech_to_speech.sound import SESSION_HZ, Turner
 from realtime.conductor import ClientGone
 from realtime.protocol import server_events as said
 from realtime.protocol.items import FunctionCall

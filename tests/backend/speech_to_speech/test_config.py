@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.s2s_config import IGNORED, SpeechParams, in_its_words, read_config
-from realtime.backend.s2s_words import read_session
+from realtime.backend.speech_to_speech.config import IGNORED, SpeechParams, in_its_words, read_config
+from realtime.backend.speech_to_speech.words import read_session
 from realtime.errors import InvalidRequest
 
 HEARD: dict[str, tuple[str, dict[str, Any]]] = {

@@ -14,7 +14,7 @@ from realtime.backend.pb import backend_pb2 as pb
 from realtime.engines.base import ToolCallPart
 from realtime.errors import EngineFailed
 from tests.backend.doorway import Doorway
-from tests.backend.s2s_caller import QUESTION, RATE_HZ, Caller, by_hand, calling, narrow, place
+from tests.backend.speech_to_speech.caller import QUESTION, RATE_HZ, Caller, by_hand, calling, narrow, place
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice
 from tests.server.house import until
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from realtime.backend.s2s_words import read_item, read_session
+from realtime.backend.speech_to_speech.words import read_item, read_session
 from realtime.conductor import Incoming
 from realtime.errors import InvalidRequest
 from realtime.protocol import client_events as asked

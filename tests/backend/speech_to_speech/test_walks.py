@@ -14,7 +14,7 @@ import pytest
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.engines.base import AnswerPart, ToolCallPart
 from tests.backend.doorway import Doorway
-from tests.backend.s2s_caller import RATE_HZ, Caller, calling, meta, place
+from tests.backend.speech_to_speech.caller import RATE_HZ, Caller, calling, meta, place
 from tests.fakes import FakeChat, FakeSynthesizer, fake_engines, quiet, voice
 
 pytestmark = pytest.mark.usefixtures("server_logs")
