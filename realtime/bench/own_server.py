@@ -29,12 +29,18 @@ class OwnServer:
 
     host: str
     port: int
+    grpc_port: int
     pid: int
 
     @property
     def url(self) -> str:
         """Where to call."""
         return f"ws://{self.host}:{self.port}/v1/realtime"
+
+    @property
+    def grpc_address(self) -> str:
+        """Where to call over gRPC."""
+        return f"{self.host}:{self.grpc_port}"
 
     async def health(self) -> dict[str, Any]:
         """What `/healthz` says. Cancelling abandons the request."""
@@ -47,15 +53,15 @@ async def own_server(environment: Mapping[str, str], program: Sequence[str] = SE
 
     Raises `BenchFailed`, with the server's last words, when it does not start. Cancelling stops it.
     """
-    host, port = "127.0.0.1", _free_port()
-    command = (*program, "--host", host, "--port", str(port), "--grpc-port", "0")
+    host, port, grpc_port = "127.0.0.1", _free_port(), _free_port()
+    command = (*program, "--host", host, "--port", str(port), "--grpc-port", str(grpc_port))
     with tempfile.TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment)
         )
         try:
             await _wait_until_ready(process, host, port, output)
-            yield OwnServer(host, port, process.pid)
+            yield OwnServer(host, port, grpc_port, process.pid)
         finally:
             await _stop(process)
 

@@ -3,6 +3,7 @@
     clip       sound to say, and where in it somebody is speaking
     address    what people type for a server's address
     line       the connection: events as they are sent and as they come
+    wire       what speaking and hearing need of a connection, so that it may be another
     microphone sound sent in real time, a voice or the quiet of a room
     call       speaking and hearing at once
     ask        one clip said in real time, and everything that was answered

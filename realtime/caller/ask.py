@@ -15,10 +15,10 @@ from realtime.caller.call import call
 from realtime.caller.clip import RATE_HZ, Clip
 from realtime.caller.errors import NoAnswer
 from realtime.caller.events import Event
-from realtime.caller.line import Line
 from realtime.caller.microphone import PIECE_SAMPLES, Microphone, Said
 from realtime.caller.notebook import Notebook
 from realtime.caller.turn import Turn
+from realtime.caller.wire import Wire
 from realtime.pipeline.clock import Clock, LoopClock
 
 SESSION: dict[str, Any] = {
@@ -64,7 +64,7 @@ class Conversation:
 
 
 async def ask(
-    line: Line, clip: Clip, watch: Watch | None = None, patience: Patience = Patience(), clock: Clock | None = None
+    line: Wire, clip: Clip, watch: Watch | None = None, patience: Patience = Patience(), clock: Clock | None = None
 ) -> Conversation:
     """Say `clip` and wait for the answer; `watch` sees every event as it comes.
 

@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from realtime.caller.errors import Refused
 from realtime.caller.events import Event
-from realtime.caller.line import Line
+from realtime.caller.wire import Wire
 from realtime.pipeline.clock import Clock
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ Note: TypeAlias = Callable[[Event, float], None]
 """Takes an event and the time of the caller's clock at which it came."""
 
 
-async def call(line: Line, speak: Callable[[], Awaitable[T]], note: Note, clock: Clock) -> T:
+async def call(line: Wire, speak: Callable[[], Awaitable[T]], note: Note, clock: Clock) -> T:
     """What `speak` returns; until it does, `note` hears of every event.
 
     Raises `LineLost`, `NotAnEvent`, `Refused` when the server complains, and what `speak` raises. Cancelling stops
@@ -33,7 +33,7 @@ async def call(line: Line, speak: Callable[[], Awaitable[T]], note: Note, clock:
     return result
 
 
-async def _hear(line: Line, note: Note, clock: Clock) -> None:
+async def _hear(line: Wire, note: Note, clock: Clock) -> None:
     while True:
         event = await line.hear()
         note(event, clock.now_s())

@@ -37,6 +37,14 @@ class Response(Frozen):
     status_details: Details | None = None
 
 
+class Timing(Frozen):
+    """How long a server counts itself, from the last voiced sample to the first sound's being sent."""
+
+    total_ms: float
+    send_ms: float
+    """Of it, from the sound's being there on."""
+
+
 class Event(Frozen):
     """One server event, as far as a caller looks."""
 
@@ -49,6 +57,7 @@ class Event(Frozen):
     transcript: str = ""
     response: Response | None = None
     error: Problem | None = None
+    timing: Timing | None = None
 
     @property
     def sound(self) -> bytes:

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from realtime.caller.address import is_here, realtime_url
 from realtime.caller.errors import Busy, LineLost, NotAnEvent, Refused, Unreachable
-from realtime.caller.events import Event, read_event, write_event
+from realtime.caller.events import Event, append, read_event, write_event
 
 DIAL_TIMEOUT_S = 10
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -35,6 +35,10 @@ class Line:
             await self._socket.send(event)
         except ConnectionClosed as closed:
             raise _lost(closed) from None
+
+    async def append(self, sound: bytes) -> None:
+        """Send the next piece of the microphone, in the session's format; otherwise as `send`."""
+        await self.send(append(sound))
 
     async def hear(self) -> Event:
         """The next event. Cancelling loses none. Raises `LineLost`."""

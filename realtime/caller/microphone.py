@@ -10,9 +10,8 @@ import numpy as np
 
 from realtime.audio import Pcm, ms_to_samples
 from realtime.caller.clip import RATE_HZ
-from realtime.caller.events import append
-from realtime.caller.line import Line
 from realtime.caller.pulse import Pulse
+from realtime.caller.wire import Wire
 from realtime.codecs import find_codec
 from realtime.pipeline.clock import Clock
 
@@ -27,7 +26,7 @@ SLIP_LIMIT_MS = 20
 Room: TypeAlias = Callable[[float], Pcm | None]
 """What else the microphone hears during the `PIECE_SAMPLES` before a moment; nothing where the room is quiet."""
 
-_QUIET = append(bytes(2 * PIECE_SAMPLES))
+_QUIET = bytes(2 * PIECE_SAMPLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Said:
 class Microphone:
     """Sends to one line, in real time, for as long as somebody awaits one of its coroutines."""
 
-    def __init__(self, line: Line, clock: Clock, room: Room | None = None) -> None:
+    def __init__(self, line: Wire, clock: Clock, room: Room | None = None) -> None:
         self._line = line
         self._room = room
         self._pulse = Pulse(PIECE_MS / 1000, clock)
@@ -82,5 +81,5 @@ class Microphone:
             heard = heard + pcm
         elif heard is None:
             heard = pcm
-        await self._line.send(_QUIET if heard is None else append(find_codec("audio/pcm").encode(heard)))
+        await self._line.append(_QUIET if heard is None else find_codec("audio/pcm").encode(heard))
         return now_s

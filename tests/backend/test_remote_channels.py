@@ -116,6 +116,18 @@ async def test_what_is_refused_before_anything_came_is_tried_elsewhere() -> None
         await channels.close()
 
 
+async def test_a_write_that_was_lost_is_not_made_again() -> None:
+    """It may have been done; one that was refused for being too much was not."""
+    for code, tries in ((grpc.StatusCode.UNAVAILABLE, 1), (grpc.StatusCode.RESOURCE_EXHAUSTED, 2)):
+        backends = [BareBackend({"StoresSet": failing(code)}) for _ in range(2)]
+        async with at_work(*backends) as addresses:
+            channels = channels_to(addresses)
+            with pytest.raises(EngineFailed):
+                await channels.unary("StoresSet", pb.StoresSetOptions())
+            assert sum(len(backend.calls) for backend in backends) == tries
+            await channels.close()
+
+
 async def test_what_all_refuse_fails_with_the_last_refusal() -> None:
     """After one try at each."""
     backends = [BareBackend({"PredictStream": refused_stream(grpc.StatusCode.RESOURCE_EXHAUSTED)}) for _ in range(3)]

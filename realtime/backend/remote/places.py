@@ -28,6 +28,19 @@ BACKOFF_S = 0.05
 _ELSEWHERE = frozenset({StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED})
 """Refusals for which another address may have a better answer."""
 
+_WRITES = frozenset(
+    {
+        "StoresSet",
+        "StoresDelete",
+        "StartFineTune",
+        "StopFineTune",
+        "ExportModel",
+        "StartQuantization",
+        "StopQuantization",
+    }
+)
+"""Calls that change something far away: one that was lost may have done its work, and is not made again."""
+
 _BALANCING: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
 """Over the machines that one name stands for. The other policies of gRPC know nothing of health."""
 _HEALTH = {"healthCheckConfig": {"serviceName": SERVICE.full_name}}
@@ -110,13 +123,14 @@ class Attempts:
     async def may_go_on(self, problem: AioRpcError, *, begun: bool = False) -> None:
         """Return when it may be tried again; raises our error for `problem` where it may not.
 
-        It may not once the answer has `begun`: what was said would be said twice.
+        It may not once the answer has `begun`, or where the work may be done: it would be said, or done, twice.
         """
         place = self._tried[-1]
         if problem.code() is StatusCode.UNAVAILABLE:
             place.avoid(self._now_s())
         left = len(self._places.line.addresses) - len(self._tried)
-        if begun or not left or problem.code() not in _ELSEWHERE:
+        lost = problem.code() is StatusCode.UNAVAILABLE and self._name in _WRITES
+        if begun or lost or not left or problem.code() not in _ELSEWHERE:
             raise refusal(problem, place.address, self._name) from problem
         await asyncio.sleep(BACKOFF_S * 2 ** (len(self._tried) - 1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from realtime.cli.bench.grpc import measure_grpc
 from realtime.cli.bench.interruptions import measure_interruptions
 from realtime.cli.bench.latency import measure_latency
 from realtime.cli.bench.listening import measure_listening
@@ -22,3 +23,4 @@ app.command("turns")(measure_turns)
 app.command("interruptions")(measure_interruptions)
 app.command("load")(measure_load)
 app.command("listening")(measure_listening)
+app.command("grpc")(measure_grpc)
