@@ -7,8 +7,8 @@ the last that was begun.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,19 +40,20 @@ class GrpcLine:
 
     async def append(self, sound: bytes) -> None:
         """Send the next piece of the microphone. Raises `LineLost`. Cancelling hangs up."""
-        try:
+        with _lost():
             await self._line.say(sound)
-        except EngineFailed as problem:
-            raise LineLost(str(problem)) from problem
+
+    async def clear(self) -> None:
+        """Have the session forget the sound that is not part of a turn yet. Raises `LineLost`. Cancelling hangs up."""
+        with _lost():
+            await self._line.ask_for("input_audio_buffer.clear")
 
     async def hear(self) -> Event:
         """The next event. Raises `LineLost` or `NotAnEvent`. Cancelling hangs up."""
-        try:
+        with _lost():
             while True:
                 if event := self._event(await self._line.hear()):
                     return event
-        except EngineFailed as problem:
-            raise LineLost(str(problem)) from problem
 
     def _event(self, told: Told) -> Event | None:
         """None for what is told again when the response is done."""
@@ -99,6 +100,14 @@ async def dial_grpc(client: ConversationClient, session: Mapping[str, Any] | Non
             yield GrpcLine(line)
     except EngineFailed as problem:
         raise Unreachable(str(problem)) from problem
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    try:
+        yield
+    except EngineFailed as problem:
+        raise LineLost(str(problem)) from problem
 
 
 class _Meta(Frozen):

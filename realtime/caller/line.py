@@ -40,6 +40,10 @@ class Line:
         """Send the next piece of the microphone, in the session's format; otherwise as `send`."""
         await self.send(append(sound))
 
+    async def clear(self) -> None:
+        """Have the session forget the sound that is not part of a turn yet; otherwise as `send`."""
+        await self.send(write_event("input_audio_buffer.clear"))
+
     async def hear(self) -> Event:
         """The next event. Cancelling loses none. Raises `LineLost`."""
         try:

@@ -19,5 +19,8 @@ class Wire(Protocol):
         Raises `LineLost`. Cancelled, it may or may not have been sent.
         """
 
+    async def clear(self) -> None:
+        """Have the session forget the sound that is not part of a turn yet; otherwise as `append`."""
+
     async def hear(self) -> Event:
         """The next event. Raises `LineLost` or `NotAnEvent`."""

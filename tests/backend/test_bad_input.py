@@ -132,7 +132,11 @@ def opened(name: str) -> Any:
     return find_engine("transform", name)(Workshop(model_path=Path, scheduler=Scheduler(1), threads=1))
 
 
-ON_DEMAND: dict[str, Callable[[], Any]] = {"speaker": FakeSpeaker, "embedder": FakeEmbedder, "webrtc": partial(opened, "webrtc")}
+ON_DEMAND: dict[str, Callable[[], Any]] = {
+    "speaker": FakeSpeaker,
+    "embedder": FakeEmbedder,
+    "webrtc": partial(opened, "webrtc"),
+}
 
 CANNOT_BE_WRONG = {"Health", "Status", "Free", "GetMetrics", "ModelMetadata", "StoresGet", "StoresDelete"}
 """Calls that take nothing, read nothing of it, or find nothing of what is not there."""

@@ -39,6 +39,10 @@ class ConversationLine:
         """
         await self._stream.send(pb.AudioToAudioRequest(frame=pb.AudioToAudioFrame(pcm=pcm)))
 
+    async def ask_for(self, event: str) -> None:
+        """Send a control without a payload; otherwise as `say`."""
+        await self._stream.send(control(event))
+
     async def hear(self) -> Told:
         """The next message. Raises `EngineFailed`, also when there are no more. Cancelling ends the stream."""
         told: pb.AudioToAudioResponse | None = await anext(self._replies, None)
