@@ -25,12 +25,10 @@ Unary: TypeAlias = Callable[[Any], Awaitable[Any]]
 """Answers a message with a message."""
 Streaming: TypeAlias = Callable[[Any], AsyncGenerator[Any, None]]
 """Answers a message with messages."""
-TwoWay: TypeAlias = Callable[[AsyncIterator[Any]], AsyncGenerator[Any, None]]
-"""Answers messages with messages."""
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 """Sends a message, and waits while the client's network is slow."""
-Conversing: TypeAlias = Callable[[AsyncIterator[Any], Send], Awaitable[None]]
-"""The same for whoever has tasks that go on while nothing is sent, and so can be no generator."""
+TwoWay: TypeAlias = Callable[[AsyncIterator[Any], Send], Awaitable[None]]
+"""Answers messages with messages. No generator: it may have tasks that go on while nothing is sent."""
 
 
 class _TooMany(Exception):
@@ -101,22 +99,6 @@ class Calls:
 
     def two_way(self, name: str, answer: TwoWay) -> Callable[[Any, Context], Awaitable[None]]:
         """As gRPC calls it. What fails ends the stream at once, whether or not the client has said all it wants."""
-
-        async def answered(_: Any, context: Context) -> None:
-            async def work() -> None:
-                async with asyncio.timeout(self._idle_s) as patience:
-                    heard = _heard(context, lambda: self._wait_anew(patience))
-                    async with aclosing(heard), aclosing(answer(heard)) as replies:
-                        async for reply in replies:
-                            await context.write(reply)
-                            self._wait_anew(patience)
-
-            await self._watched(name, context, self._streams, work)
-
-        return answered
-
-    def conversing(self, name: str, answer: Conversing) -> Callable[[Any, Context], Awaitable[None]]:
-        """As gRPC calls it. Like `two_way`."""
 
         async def answered(_: Any, context: Context) -> None:
             async def work() -> None:

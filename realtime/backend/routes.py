@@ -98,7 +98,7 @@ class _Route:
                 async with self._channels.two_way(self._name, deadline_s=context.time_remaining()) as stream:
                     await _converse(heard, stream, send)
 
-        await self._calls.conversing(self._name, forward)(requests, context)
+        await self._calls.two_way(self._name, forward)(requests, context)
 
 
 async def _converse(heard: AsyncIterator[bytes], stream: TwoWay, send: Send) -> None:

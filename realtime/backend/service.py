@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from inspect import iscoroutinefunction
 from typing import Any
 
 import grpc
@@ -92,8 +91,7 @@ def _handler(method: Any, answer: Callable[..., Any], calls: Calls) -> grpc.RpcM
         "response_serializer": reply.SerializeToString,
     }
     if method.client_streaming:
-        take = calls.conversing if iscoroutinefunction(answer) else calls.two_way
-        return grpc.stream_stream_rpc_method_handler(take(method.name, answer), **coding)
+        return grpc.stream_stream_rpc_method_handler(calls.two_way(method.name, answer), **coding)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(calls.streaming(method.name, answer), **coding)
     return grpc.unary_unary_rpc_method_handler(calls.unary(method.name, answer), **coding)

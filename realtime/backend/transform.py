@@ -6,7 +6,7 @@ Which transform, and how, is in `params`: `transform` names one of those that ar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +80,10 @@ class Transforms:
         )
 
     async def audio_transform_stream(
-        self, requests: AsyncIterator[pb.AudioTransformFrameRequest]
-    ) -> AsyncGenerator[pb.AudioTransformFrameResponse, None]:
+        self,
+        requests: AsyncIterator[pb.AudioTransformFrameRequest],
+        send: Callable[[pb.AudioTransformFrameResponse], Awaitable[None]],
+    ) -> None:
         """A frame for each frame. The next is read when the last was taken: a slow reader slows the sender down.
 
         What lies inside when the client has said all, the stream's delay, stays there. Raises `InvalidRequest` at the
@@ -97,7 +99,7 @@ class Transforms:
                 raise InvalidRequest("A message has neither 'config' nor 'frame'.", param="payload")
             if configured is None:
                 raise InvalidRequest("The first message must have a 'config'.", param="config")
-            yield pb.AudioTransformFrameResponse(pcm=await configured.make(request.frame), frame_index=index)
+            await send(pb.AudioTransformFrameResponse(pcm=await configured.make(request.frame), frame_index=index))
             index += 1
 
     async def _configure(self, config: pb.AudioTransformStreamConfig) -> _Configured:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from realtime.backend.calls import TwoWay
 from realtime.backend.files import Files
 from realtime.backend.premises import Premises
 from realtime.engines.ensemble import Engines
@@ -74,3 +75,14 @@ async def said(*messages: T) -> AsyncIterator[T]:
 async def everything(messages: AsyncIterable[T]) -> list[T]:
     """All that comes."""
     return [message async for message in messages]
+
+
+async def all_sent(call: TwoWay, *messages: Any) -> list[Any]:
+    """What a two-way call answers to these messages."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await call(said(*messages), send)
+    return sent

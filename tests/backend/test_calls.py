@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from realtime.backend.calls import Calls
+from realtime.backend.calls import Calls, Send
 from realtime.backend.statuses import status_of
 from realtime.errors import (
     BadConfiguration,
@@ -52,12 +52,12 @@ class Answers:
         await self._wait()
         yield request
 
-    async def two_way(self, requests: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    async def two_way(self, requests: AsyncIterator[bytes], send: Send) -> None:
         """All that is said."""
         async for request in requests:
             if request == b"fail":
                 raise InvalidRequest("It says fail.")
-            yield request
+            await send(request)
         await self._wait()
 
     async def _wait(self) -> None:

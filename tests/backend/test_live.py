@@ -22,7 +22,7 @@ from realtime.engines.silero import open_silero
 from realtime.engines.smart_turn import open_smart_turn
 from realtime.errors import EngineFailed, InvalidRequest
 from tests.backend.doorway import Doorway
-from tests.backend.rooms import premises_of, said
+from tests.backend.rooms import all_sent, premises_of, said
 from tests.end_to_end.wer import word_error_rate
 from tests.engines.conftest import MakeWorkshop
 from tests.fakes import FakeTranscriber, FakeTurnDetector, fake_engines, quiet, settle, voice
@@ -48,13 +48,7 @@ def utterance(rate_hz: int = SPEECH_RATE_HZ, ms: float = 1280) -> pb.TranscriptL
 
 async def answers(engines: Engines | None, *requests: pb.TranscriptLiveRequest) -> list[pb.TranscriptLiveResponse]:
     """All that is answered."""
-    responses: list[pb.TranscriptLiveResponse] = []
-
-    async def send(response: pb.TranscriptLiveResponse) -> None:
-        responses.append(response)
-
-    await Live(premises_of(engines)).audio_transcription_live(said(*requests), send)
-    return responses
+    return await all_sent(Live(premises_of(engines)).audio_transcription_live, *requests)
 
 
 def deltas(responses: list[pb.TranscriptLiveResponse]) -> str:

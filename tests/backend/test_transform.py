@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
 
 import grpc
@@ -23,7 +22,7 @@ from realtime.engines.transform import Frames
 from realtime.engines.webrtc_transform import WebrtcTransform
 from realtime.errors import InvalidRequest, NotPermitted, UnknownEngine
 from tests.backend.doorway import Doorway, refusal
-from tests.backend.rooms import everything, premises_of, said
+from tests.backend.rooms import all_sent, everything, premises_of, said
 from tests.backend.transforms import Config, Marking, Request, config, frame, values
 from tests.engines.sounds import moved_by, spoken
 from tests.server.house import until
@@ -41,7 +40,7 @@ def premises(marking: Marking | None = None, *directories: Path) -> Premises:
 
 
 async def answers(*requests: Request, marking: Marking | None = None) -> list[pb.AudioTransformFrameResponse]:
-    return await everything(Transforms(premises(marking)).audio_transform_stream(said(*requests)))
+    return await all_sent(Transforms(premises(marking)).audio_transform_stream, *requests)
 
 
 async def refused(*requests: Request) -> InvalidRequest:
@@ -62,19 +61,19 @@ async def test_a_frame_for_each_frame() -> None:
 
 async def test_each_comes_before_the_next_is_sent() -> None:
     """Same cadence: nothing waits for company."""
-    sent = asyncio.Queue[Request](1)
+    made: list[int] = []
 
     async def client() -> AsyncIterator[Request]:
-        while True:
-            yield await sent.get()
-
-    async with aclosing(Transforms(premises()).audio_transform_stream(client())) as made:
-        await sent.put(config())
+        yield config()
         for index in range(3):
-            await asyncio.sleep(0)
-            coming = asyncio.create_task(anext(made))
-            await sent.put(frame(0.5))
-            assert (await coming).frame_index == index
+            assert made == list(range(index))
+            yield frame(0.5)
+
+    async def send(response: pb.AudioTransformFrameResponse) -> None:
+        made.append(response.frame_index)
+
+    await Transforms(premises()).audio_transform_stream(client(), send)
+    assert made == [0, 1, 2]
 
 
 async def test_floats_are_taken_whatever_they_are() -> None:
