@@ -10,6 +10,7 @@ from math import inf
 from typing import Final
 
 from realtime.audio import Audio
+from realtime.backend.detection import at_rate
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.transcripts import language_of

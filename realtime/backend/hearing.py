@@ -8,23 +8,21 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
+from realtime.backend.detection import at_rate, speech_probabilities
 from realtime.backend.floats import floats_of
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.transcripts import language_of, transcript
-from realtime.backend.voices import at_rate, listen_to, who_speaks
+from realtime.backend.voices import listen_to, who_speaks
 from realtime.codecs.resample import resample
 from realtime.engines.base import Listening, Segment, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
-from realtime.engines.ensemble import Engines
 from realtime.engines.speaker import SpeakerEncoder
 from realtime.errors import InvalidRequest
 from realtime.pipeline.diarize import Tidiness, Turn
 from realtime.pipeline.recorded import transcribed
-from realtime.pipeline.stretches import CLIP_S, Probabilities, Stretch, clips, probabilities, stretches
+from realtime.pipeline.stretches import CLIP_S, Stretch, clips, stretches
 
 GRANULARITIES: Final = ("segment", "word")
 
@@ -93,7 +91,7 @@ class Hearing:
         if engines.detector.rate_hz != SPEECH_RATE_HZ:
             audio = await asyncio.to_thread(resample, Audio(sound, SPEECH_RATE_HZ), engines.detector.rate_hz)
             sound = audio.pcm
-        likely = await _likely(sound, engines, Urgency.FINAL)
+        likely = await speech_probabilities(sound, engines.detector, engines.scheduler, Urgency.FINAL)
         found = await asyncio.to_thread(stretches, likely, len(sound), engines.detector, VAD_SILENCE_MS, VAD_PADDING_MS)
         rate_hz = engines.detector.rate_hz
         return pb.VADResponse(
@@ -115,7 +113,7 @@ class Hearing:
         timestamps = listening.timestamps or is_long or request.diarize
         listening = replace(listening, urgency=urgency, timestamps=timestamps)
         near = await asyncio.to_thread(resample, audio, detector.rate_hz)
-        likely = await _likely(near.pcm, engines, urgency)
+        likely = await speech_probabilities(near.pcm, detector, engines.scheduler, urgency)
         spoken = await asyncio.to_thread(stretches, likely, len(near.pcm), detector)
         heard = clips(spoken, likely, detector)
         if transcriber.rate_hz != detector.rate_hz:
@@ -134,14 +132,6 @@ class Hearing:
         grouping = Grouping(same_below=recording.speaker.same_group_below)
         turns = await who_speaks(listened, recording.speaker, grouping, Tidiness())
         return transcript(heard, duration_s, [_speaker(segment, turns, rate_hz) for segment in heard])
-
-
-async def _likely(sound: Pcm, engines: Engines, urgency: Urgency) -> Probabilities:
-    """How likely each of the detector's windows is speech."""
-    parts = [np.zeros(0, np.float32)]
-    async with aclosing(engines.scheduler.steps(probabilities(sound, engines.detector), urgency)) as steps:
-        parts += [part async for part in steps]
-    return np.concatenate(parts)
 
 
 def _listening(request: pb.TranscriptRequest, transcriber: Transcriber) -> Listening:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
 
 from realtime.audio import Audio, Pcm
+from realtime.backend.detection import at_rate, speech_probabilities
 from realtime.codecs.resample import resample
 from realtime.engines.base import Detector, Urgency
 from realtime.engines.clustering import Grouping, group
@@ -17,7 +17,7 @@ from realtime.engines.scheduler import Scheduler
 from realtime.engines.speaker import SpeakerEncoder, Voiceprint
 from realtime.errors import InvalidRequest
 from realtime.pipeline.diarize import Tidiness, Turn, turns, windows
-from realtime.pipeline.stretches import Stretch, probabilities, stretches
+from realtime.pipeline.stretches import Stretch, stretches
 
 PAUSE_MS, PADDING_MS = 160, 30
 """A pause of five windows of Silero parts two stretches of speech: people answer one another after as little."""
@@ -52,21 +52,14 @@ async def listen_to(
 ) -> Recording:
     """`audio` at `rate_hz`, and where somebody speaks in it. Cancelling stops it between two half minutes."""
     near = await asyncio.to_thread(resample, audio, detector.rate_hz)
-    likely = [np.zeros(0, np.float32)]
-    async with aclosing(scheduler.steps(probabilities(near.pcm, detector), urgency)) as steps:
-        likely += [some async for some in steps]
+    likely = await speech_probabilities(near.pcm, detector, scheduler, urgency)
     spoken = await asyncio.to_thread(
-        stretches, np.concatenate(likely), len(near.pcm), detector, silence_ms=PAUSE_MS, padding_ms=PADDING_MS
+        stretches, likely, len(near.pcm), detector, silence_ms=PAUSE_MS, padding_ms=PADDING_MS
     )
     if rate_hz != detector.rate_hz:
         near = await asyncio.to_thread(resample, audio, rate_hz)
         spoken = [at_rate(one, detector.rate_hz, rate_hz) for one in spoken]
     return Recording(near.pcm, rate_hz, spoken)
-
-
-def at_rate(stretch: Stretch, from_hz: int, to_hz: int) -> Stretch:
-    """The same stretch of the same sound at another rate."""
-    return Stretch(stretch.start * to_hz // from_hz, stretch.end * to_hz // from_hz, stretch.is_open)
 
 
 async def voiceprint(audio: Audio, field: str, speaker: SpeakerEncoder, engines: Engines) -> Voiceprint:
