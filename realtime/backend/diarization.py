@@ -14,7 +14,7 @@ from realtime.backend.detection import at_rate
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.transcripts import language_of
-from realtime.backend.voices import Recording, at_rate, listen_to, who_speaks
+from realtime.backend.voices import Recording, listen_to, who_speaks
 from realtime.codecs.resample import resample
 from realtime.engines.base import Listening, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
