@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -13,12 +12,11 @@ from realtime.backend.door import Door
 from realtime.backend.files import Files
 from realtime.backend.premises import Premises
 from realtime.conductor.conversations import Conversations
+from realtime.conductor.lag import LoopLag
 from realtime.conductor.pressure import Pressure
 from realtime.engines.ensemble import Engines
-from realtime.engines.on_demand import OnDemand
 from realtime.engines.once import Once
-from realtime.engines.opening import ModelPath, open_engine, open_engines
-from realtime.engines.registry import Kind
+from realtime.engines.opening import ModelPath, open_engines
 from realtime.errors import RealtimeError
 from realtime.keys import Keyring
 from realtime.settings import Settings
@@ -28,10 +26,14 @@ log = structlog.get_logger(__name__)
 
 
 class OwnEngines:
-    """Engines that only this service uses."""
+    """Engines that only this service uses. They are closed by tasks of `tasks`; `tell` hears when they come and go."""
 
-    def __init__(self, open_engines: Callable[[], Engines]) -> None:
+    def __init__(
+        self, open_engines: Callable[[], Engines], tasks: asyncio.TaskGroup, tell: Callable[[bool], Awaitable[None]]
+    ) -> None:
         self._once = Once(open_engines)
+        self._tasks = tasks
+        self._tell = tell
 
     @property
     def engines(self) -> Engines | None:
@@ -51,60 +53,105 @@ class OwnEngines:
     async def load(self) -> None:
         """Return when they are loaded; raises what keeps them from it. Cancelling lets the loading go on."""
         await self._once.get()
+        await self._tell(True)
 
     async def free(self) -> bool:
+        """Let them go. Cancelling lets the letting go go on."""
+        await asyncio.shield(self._tasks.create_task(self.close()))
+        return True
+
+    async def close(self) -> None:
         """Let them go. Cancelling leaves some of them open."""
         if engines := await self._once.take():
+            await self._tell(False)
             await engines.close()
-        return True
 
 
 async def serve_alone(settings: Settings, model_path: ModelPath, ready: Callable[[str], None]) -> None:
     """Take calls until SIGTERM or SIGINT; `ready` is told the address as soon as there is one.
 
-    The engines are loaded meanwhile: who wants to wait for them calls `LoadModel`. Raises `BadConfiguration` for an
-    address that cannot be listened on. Cancelling ends running calls.
+    The engines are loaded meanwhile: who wants to wait for them calls `LoadModel`. A first signal lets running calls
+    finish, a second ends them. Raises `BadConfiguration` for an address that cannot be listened on. Cancelling ends
+    running calls.
     """
-    loader = OwnEngines(lambda: open_engines(settings, model_path))
+    signals = _Signals(asyncio.get_running_loop())
+    vectors = VectorStore(settings.grpc.store)
+    await vectors.open()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await _serve(settings, model_path, ready, signals, vectors, tasks)
+    except* RealtimeError as problems:
+        raise problems.exceptions[0] from None
+    finally:
+        await vectors.close()
+
+
+class _Signals:
+    """SIGTERM and SIGINT, counted to two."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.first, self.second = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._came)
+
+    def _came(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+async def _serve(
+    settings: Settings,
+    model_path: ModelPath,
+    ready: Callable[[str], None],
+    signals: _Signals,
+    vectors: VectorStore,
+    tasks: asyncio.TaskGroup,
+) -> None:
+    async def tell(serving: bool) -> None:
+        await door.tell(serving=serving)
+
+    loader = OwnEngines(lambda: open_engines(settings, model_path), tasks, tell)
     conversations = Conversations(settings.server.max_conversations)
     pressure = Pressure(settings.server.longest_wait_ms / 1000)
-
-    def open_one(kind: Kind, name: str | None) -> Any:
-        return open_engine(kind, settings, model_path, premises.engines.scheduler, name)
-
-    on_demand = OnDemand(open_one)
     premises = Premises(
         settings=settings,
         files=Files(settings.grpc.directories),
         loader=loader,
-        on_demand=on_demand,
-        vectors=VectorStore(settings.grpc.store),
+        vectors=vectors,
         conversations=conversations,
         busy=lambda: bool(conversations) and loader.engines is not None and pressure.too_high(loader.engines.wait_s),
     )
-    await premises.vectors.open()
     door = Door(premises, Keyring(settings.server.api_keys))
-    ready(await door.open())
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    try:
+        ready(await door.open())
+        background = [tasks.create_task(LoopLag(pressure.loop_woke).watch()), tasks.create_task(_load(loader))]
+        await signals.first.wait()
+        await _drain(door, conversations, settings.server.drain_s, signals.second, tasks)
+        for task in background:
+            task.cancel()
+    finally:
+        await door.close(0)
+        await loader.close()
+
+
+async def _drain(
+    door: Door, conversations: Conversations, within_s: float, at_once: asyncio.Event, tasks: asyncio.TaskGroup
+) -> None:
+    """Let what is running finish, until it takes too long or nobody wants to wait any more."""
+    finishing = tasks.create_task(_finish(door, conversations, within_s))
+    impatience = tasks.create_task(at_once.wait())
+    finishing.add_done_callback(lambda _: impatience.cancel())
+    await asyncio.wait([impatience])
+    finishing.cancel()
+
+
+async def _finish(door: Door, conversations: Conversations, within_s: float) -> None:
     async with asyncio.TaskGroup() as tasks:
-        loading = tasks.create_task(_load(loader, door))
-        await stopped.wait()
-        drain_s = settings.server.drain_s if door.calls.going_on else 0
-        tasks.create_task(conversations.drain(drain_s))
-        await door.close(drain_s)
-        loading.cancel()
-    await on_demand.close()
-    await loader.free()
-    await premises.vectors.close()
+        tasks.create_task(conversations.drain(within_s))
+        await door.close(within_s)
 
 
-async def _load(loader: OwnEngines, door: Door) -> None:
+async def _load(loader: OwnEngines) -> None:
     try:
         await loader.load()
     except RealtimeError as problem:
         log.error("the models cannot be loaded", problem=str(problem))  # and whoever calls is told
-        return
-    await door.tell(serving=True)

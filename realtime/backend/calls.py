@@ -13,7 +13,7 @@ import structlog
 from grpc import StatusCode
 from grpc.aio import EOF, ServicerContext
 
-from realtime.backend.statuses import ERROR_CODE, status_of
+from realtime.backend.statuses import Trailing, status_of, trailing_of
 from realtime.errors import RealtimeError
 from realtime.settings import GrpcSettings
 
@@ -29,6 +29,10 @@ Send: TypeAlias = Callable[[Any], Awaitable[None]]
 """Sends a message, and waits while the client's network is slow."""
 TwoWay: TypeAlias = Callable[[AsyncIterator[Any], Send], Awaitable[None]]
 """Answers messages with messages. No generator: it may have tasks that go on while nothing is sent."""
+
+
+FIRST_MESSAGE_S = 20.0
+"""A two-way stream whose client says nothing at all ends after this: it holds a place."""
 
 
 class _TooMany(Exception):
@@ -102,7 +106,7 @@ class Calls:
 
         async def answered(_: Any, context: Context) -> None:
             async def work() -> None:
-                async with asyncio.timeout(self._idle_s) as patience:
+                async with asyncio.timeout(min(FIRST_MESSAGE_S, self._idle_s)) as patience:
 
                     async def send(reply: Any) -> None:
                         await context.write(reply)
@@ -120,7 +124,8 @@ class Calls:
             patience.reschedule(asyncio.get_running_loop().time() + self._idle_s)
 
     async def _watched(self, name: str, context: Context, room: _Room, work: Callable[[], Awaitable[None]]) -> None:
-        began_s, status, message, code = perf_counter(), StatusCode.CANCELLED, "", ""
+        began_s, status, message = perf_counter(), StatusCode.CANCELLED, ""
+        trailing: Trailing = ()
         try:
             with room.place():
                 await work()
@@ -130,7 +135,7 @@ class Calls:
         except TimeoutError:
             status, message = StatusCode.DEADLINE_EXCEEDED, f"'{name}' took, or was silent for, too long."
         except RealtimeError as problem:
-            status, message, code = status_of(problem), str(problem), problem.code
+            status, message, trailing = status_of(problem), str(problem), trailing_of(problem)
         except Exception:
             # The outermost frame of a call: a bug ends this one, is logged whole, and harms no other.
             log.exception("call broke off", call=name)
@@ -138,7 +143,7 @@ class Calls:
         finally:
             log.debug("call ended", call=name, status=status.name, took_ms=round((perf_counter() - began_s) * 1000))
         if status is not StatusCode.OK:
-            await context.abort(status, message, ((ERROR_CODE, code),) if code else ())
+            await context.abort(status, message, trailing)
 
 
 async def _heard(context: Context, heard: Callable[[], None]) -> AsyncGenerator[Any, None]:

@@ -43,7 +43,10 @@ class Door:
                 ("grpc.keepalive_time_ms", KEEPALIVE_MS),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
                 ("grpc.so_reuseport", 0),
+                ("grpc.max_concurrent_streams", self._settings.max_calls + self._settings.max_streams),
             ],
+            # Refused before anything of it is read: all that may be going on, and as many who ask for health.
+            maximum_concurrent_rpcs=2 * (self._settings.max_calls + self._settings.max_streams),
         )
         self._routes = Routes(self._settings)
         self._server.add_generic_rpc_handlers((make_service(premises, self.calls, self._routes),))

@@ -23,7 +23,7 @@ class Embedding:
     """Answers them."""
 
     def __init__(self, premises: Premises) -> None:
-        self._on_demand = premises.on_demand
+        self._premises = premises
 
     async def embedding(self, request: pb.PredictOptions) -> pb.EmbeddingResult:
         """The vector, of length 1, of the text `Embeddings` or of the tokens `EmbeddingTokens`.
@@ -37,7 +37,7 @@ class Embedding:
             raise ContextTooLong(
                 f"'EmbeddingTokens' has {len(request.EmbeddingTokens)} items, more than any model holds"
             )
-        embedder = await self._on_demand.embedder()
+        embedder = await self._premises.on_demand.embedder()
         embedded = await embedder.embed([request.Embeddings or tuple(request.EmbeddingTokens)])
         return pb.EmbeddingResult(embeddings=embedded.vectors[0].tolist())
 
@@ -50,7 +50,7 @@ class Embedding:
         passage that is being read.
         """
         _check(request)
-        embedder = await self._on_demand.embedder()
+        embedder = await self._premises.on_demand.embedder()
         query = await embedder.embed([request.query])
         read = [await _read(embedder, document) for document in request.documents]
         relevance = np.array([(document.vectors @ query.vectors[0]).max() for document in read])

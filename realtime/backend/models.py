@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from realtime.backend.calls import Calls
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.errors import InvalidRequest
@@ -18,8 +19,9 @@ ALIVE: Final = b"OK"
 class Models:
     """Answers for the engines' coming and going."""
 
-    def __init__(self, premises: Premises) -> None:
+    def __init__(self, premises: Premises, calls: Calls) -> None:
         self._premises = premises
+        self._calls = calls
 
     async def health(self, request: pb.HealthMessage) -> pb.Reply:
         """The service answers; whether its models are loaded is for `status` to say."""
@@ -34,11 +36,12 @@ class Models:
         return pb.Result(success=True, message="loaded")
 
     async def free(self, request: pb.HealthMessage) -> pb.Result:
-        """Let go of what nobody else uses; the message says what stays. Cancelling leaves some of it open."""
-        await self._premises.on_demand.close()
-        if self._premises.conversations or not await self._premises.loader.free():
-            return pb.Result(success=True, message="freed all but what conversations use")
-        return pb.Result(success=True, message="freed")
+        """Let go of what nobody uses; the message says what stays. Cancelling lets the letting go go on."""
+        if self._calls.going_on > 1 or self._premises.conversations:  # one of the calls is this
+            return pb.Result(success=True, message="freed nothing: calls or conversations are going on")
+        if await self._premises.loader.free():
+            return pb.Result(success=True, message="freed")
+        return pb.Result(success=True, message="freed all but what conversations use")
 
     async def status(self, request: pb.HealthMessage) -> pb.StatusResponse:
         """Whether calls can be answered, and how much memory the process has, in bytes."""
@@ -80,6 +83,7 @@ def _memory() -> pb.MemoryUsageData:
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     sizes = dict(line.split(":", 1) for line in lines if line.startswith(("VmRSS", "RssAnon", "RssFile")))
     known = {name: int(size.split()[0]) * 1024 for name, size in sizes.items()}
+    names = {"RssAnon": "allocated", "RssFile": "mapped_files"}  # which some kernels do not tell
     return pb.MemoryUsageData(
-        total=known["VmRSS"], breakdown={"allocated": known["RssAnon"], "mapped_files": known["RssFile"]}
+        total=known.get("VmRSS", 0), breakdown={names[name]: size for name, size in known.items() if name in names}
     )

@@ -39,7 +39,7 @@ class Loader(Protocol):
         ...
 
     async def free(self) -> bool:
-        """Let them go, if nobody else uses them; whether they are gone. Cancelling leaves some of them open."""
+        """Let go of those that only calls use; whether that is all of them. Cancelling lets the letting go go on."""
         ...
 
 
@@ -50,13 +50,17 @@ class Premises:
     settings: Settings
     files: Files
     loader: Loader
-    on_demand: OnDemand
     vectors: VectorStore
     conversations: Conversations = field(default_factory=lambda: Conversations(ServerSettings().max_conversations))
     """Those that are going on, whichever door they came in by."""
     meter: Meter = field(default_factory=NoMeter)
     busy: Callable[[], bool] = lambda: False
     """Whether one more conversation would slow down those that are going on."""
+
+    @property
+    def on_demand(self) -> OnDemand:
+        """Those that no conversation needs. Raises as `engines` does."""
+        return self.engines.on_demand
 
     @property
     def engines(self) -> Engines:

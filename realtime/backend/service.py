@@ -33,7 +33,7 @@ SERVICE = pb.DESCRIPTOR.services_by_name["Backend"]
 
 def make_service(premises: Premises, calls: Calls, routes: Routes) -> grpc.GenericRpcHandler:
     """The service as a gRPC server takes it: `routes` go before what is answered here."""
-    answers = answered(premises)
+    answers = answered(premises, calls)
     handlers = {
         method.name: routes.handler(method.name, calls) or _handler(method, answers[method.name], calls)
         for method in SERVICE.methods
@@ -41,9 +41,9 @@ def make_service(premises: Premises, calls: Calls, routes: Routes) -> grpc.Gener
     return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
 
 
-def answered(premises: Premises) -> Mapping[str, Callable[..., Any]]:
+def answered(premises: Premises, calls: Calls) -> Mapping[str, Callable[..., Any]]:
     """Who answers each call."""
-    models, language, metadata = Models(premises), Language(premises), Metadata(premises)
+    models, language, metadata = Models(premises, calls), Language(premises), Metadata(premises)
     embedding, stores = Embedding(premises), Stores(premises)
     hearing, live, voice, codec = Hearing(premises), Live(premises), Voice(premises), Codec(premises)
     speakers, transform, speech_to_speech = Speakers(premises), Transforms(premises), SpeechToSpeech(premises)

@@ -13,12 +13,17 @@ from realtime.cli.context import ConfigOption, open_store, plain_errors, read_se
 from realtime.errors import BadConfiguration
 from realtime.settings import Settings
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 def backend(
     addr: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 for any free one.")] = "127.0.0.1:50051",
     directory: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder that calls may name files in, again for more; by default the temporary one."),
+        typer.Option(
+            help="A folder that calls may name files in, again for more. By default the machine's temporary one, where "
+            "only this machine can call, and none elsewhere."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -33,7 +38,7 @@ def backend(
         if directory:
             chosen["directories"] = [str(folder) for folder in directory]
         settings = read_settings(config, {"grpc": chosen})
-        if not settings.grpc.directories:
+        if not settings.grpc.directories and host in LOOPBACK:
             chosen["directories"] = [tempfile.gettempdir()]
             settings = read_settings(config, {"grpc": chosen})
         _run(settings)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from realtime.engines.base import Chat, Detector, Enhancer, Synthesizer, Transcriber, TurnDetector
 from realtime.engines.load import KnowsLoad
+from realtime.engines.on_demand import OnDemand
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.speech_to_speech import SpeechToSpeech
 
@@ -25,6 +26,8 @@ class Engines:
     """None where turns can only be ended by silence."""
     speech_to_speech: SpeechToSpeech | None = None
     """Where there is one, it answers in place of chat and synthesizer, which nobody asks then (`absent`)."""
+    on_demand: OnDemand = field(default_factory=OnDemand)
+    """Those that no conversation needs. They run on the same scheduler, and go with the others."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -46,6 +49,7 @@ class Engines:
 
     async def close(self) -> None:
         """Let running work end and give the models back. Cancelling leaves some of them open."""
+        await self.on_demand.close()
         ears = self.detector, self.turn_detector, self.enhancer, self.transcriber
         for engine in (*ears, self.chat, self.synthesizer, self.speech_to_speech):
             if engine:

@@ -11,15 +11,21 @@ from realtime.engines.once import Once
 from realtime.engines.registry import Kind
 from realtime.engines.speaker import SpeakerEncoder
 from realtime.engines.transform import Transform
+from realtime.errors import UnknownEngine
 
 Opener: TypeAlias = Callable[[Kind, str | None], Any]
 """Opens the engine of a kind, the configured one or the one named. Blocks: called in a thread."""
 
 
+def open_nothing(kind: Kind, name: str | None) -> Any:
+    """For engines beside which no others can be opened: always raises `UnknownEngine`."""
+    raise UnknownEngine(f"no {kind} engine can be opened here")
+
+
 class OnDemand:
     """The engines that were asked for so far. Belongs to one event loop."""
 
-    def __init__(self, open_engine: Opener) -> None:
+    def __init__(self, open_engine: Opener = open_nothing) -> None:
         self._open_engine = open_engine
         self._engines: dict[tuple[Kind, str | None], Once[Any]] = {}
 
@@ -45,9 +51,9 @@ class OnDemand:
 
     async def close(self) -> None:
         """Let all of them go; who asks again opens them again. Cancelling leaves some of them open."""
-        for once in self._engines.values():
-            if engine := await once.take():
-                await engine.close()
+        taken = [await once.take() for once in tuple(self._engines.values())]
+        for engine in filter(None, taken):
+            await engine.close()
 
     async def _get(self, kind: Kind, name: str | None = None) -> Any:
         key = kind, name

@@ -13,6 +13,7 @@ import structlog
 from realtime.engines.absent import NoChat, NoSynthesizer
 from realtime.engines.base import TurnDetector, Urgency
 from realtime.engines.ensemble import Engines
+from realtime.engines.on_demand import OnDemand
 from realtime.engines.registry import Kind, Workshop, find_engine
 from realtime.engines.scheduler import Scheduler
 from realtime.settings import NO_ENGINE, EngineChoice, Settings
@@ -67,6 +68,7 @@ def open_engines(settings: Settings, model_path: ModelPath) -> Engines:
         synthesizer=NoSynthesizer() if answers_itself else answering["synthesizer"].result(),
         speech_to_speech=answering["speech_to_speech"].result() if answers_itself else None,
         scheduler=scheduler,
+        on_demand=OnDemand(lambda kind, name: open_engine(kind, settings, model_path, scheduler, name)),
     )
 
 

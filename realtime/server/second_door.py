@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from realtime.engines.ensemble import Engines
-from realtime.engines.on_demand import OnDemand
-from realtime.engines.opening import ModelPath, open_engine
-from realtime.engines.registry import Kind
 from realtime.errors import RealtimeError
 from realtime.server.state import State
 
@@ -49,12 +46,14 @@ class SharedEngines:
         await self._state.loaded.wait()
 
     async def free(self) -> bool:
-        """They stay: conversations may begin at any time."""
+        """Those that conversations need stay: one may begin at any time."""
+        if engines := self._state.engines:
+            await engines.on_demand.close()
         return False
 
 
 @asynccontextmanager
-async def second_door(state: State, model_path: ModelPath) -> AsyncGenerator[Door | None, None]:
+async def second_door(state: State) -> AsyncGenerator[Door | None, None]:
     """Open for as long as the context lasts, if the operator wants it; raises `BadConfiguration` if it cannot be."""
     if not state.settings.grpc.enabled:
         yield None
@@ -70,15 +69,10 @@ async def second_door(state: State, model_path: ModelPath) -> AsyncGenerator[Doo
     from realtime.backend.premises import Premises
     from realtime.vectors import VectorStore
 
-    def open_one(kind: Kind, name: str | None) -> Any:
-        return open_engine(kind, state.settings, model_path, premises.engines.scheduler, name)
-
-    on_demand = OnDemand(open_one)
     premises = Premises(
         settings=state.settings,
         files=Files(state.settings.grpc.directories),
         loader=SharedEngines(state),
-        on_demand=on_demand,
         vectors=VectorStore(state.settings.grpc.store),
         conversations=state.conversations,
         meter=state.metrics,
@@ -91,5 +85,4 @@ async def second_door(state: State, model_path: ModelPath) -> AsyncGenerator[Doo
         yield door
     finally:
         await door.close(grace_s=0)
-        await on_demand.close()
         await premises.vectors.close()

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -21,6 +22,9 @@ from realtime.server.second_door import second_door
 from realtime.server.state import State, new_state
 from realtime.server.websocket import MAX_MESSAGE_BYTES
 from realtime.settings import ServerSettings, Settings
+
+if TYPE_CHECKING:
+    from realtime.backend.door import Door
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +61,8 @@ async def serve(settings: Settings, model_path: ModelPath, ready: Callable[[str,
         await asyncio.wait([loading])  # which keeps the interpreter busy while nobody is talking yet
         await state.lag.watch()
 
-    async with second_door(state, model_path) as door, asyncio.TaskGroup() as tasks:
+    async with second_door(state) as door, asyncio.TaskGroup() as tasks:
+        server.door = door
         loading = tasks.create_task(load())
         watching = tasks.create_task(watch())
         await server.serve(sockets=[listening])
@@ -74,6 +79,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, state: State) -> None:
         super().__init__(config)
         self._state = state
+        self.door: Door | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C stops at once.
@@ -85,7 +91,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, let running replies finish, then close whatever is left."""
+        """Stop accepting, let running replies and calls finish, then close whatever is left."""
         for server in self.servers:
             server.close()
         await self._drain()
@@ -95,11 +101,15 @@ class _Server(uvicorn.Server):
         conversations = self._state.conversations
         if conversations:
             log.info("draining", conversations=len(conversations))
+        within_s = self._state.settings.server.drain_s
         async with asyncio.TaskGroup() as tasks:
-            draining = tasks.create_task(conversations.drain(self._state.settings.server.drain_s))
-            while not (draining.done() or self.force_exit):
-                await asyncio.wait([draining], timeout=0.1)  # a signal wakes nobody; uvicorn looks as often
-            draining.cancel()
+            draining = {tasks.create_task(conversations.drain(within_s))}
+            if self.door:
+                draining.add(tasks.create_task(self.door.close(within_s)))
+            while not (all(task.done() for task in draining) or self.force_exit):
+                await asyncio.wait(draining, timeout=0.1)  # a signal wakes nobody; uvicorn looks as often
+            for task in draining:
+                task.cancel()
 
 
 class _Connection(WebSocketsSansIOProtocol):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from realtime.conductor.conversations import Conversations
+from realtime.conductor.lag import LoopLag
 from realtime.conductor.pressure import Pressure
 from realtime.engines.ensemble import Engines
 from realtime.keys import Keyring
 from realtime.remote_tools.base import RemoteTools
 from realtime.server.client_secrets import ClientSecrets
-from realtime.server.lag import LoopLag
 from realtime.server.metrics import Metrics
 from realtime.settings import RemoteToolSettings, Settings
 

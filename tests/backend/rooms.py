@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +24,9 @@ T = TypeVar("T")
 class Loaded:
     """Engines that are there until they are freed, and come back when they are asked for."""
 
-    def __init__(self, engines: Engines | None) -> None:
-        self.engines = engines
-        self._kept = engines or fake_engines()
+    def __init__(self, engines: Engines) -> None:
+        self.engines: Engines | None = engines
+        self._kept = engines
         self.loading = False
         self.problem: RealtimeError | None = None
 
@@ -36,6 +37,7 @@ class Loaded:
 
     async def free(self) -> bool:
         self.engines = None
+        await self._kept.on_demand.close()
         return True
 
 
@@ -57,11 +59,11 @@ def premises_of(
         return makers[name or kind]()
 
     settings = Settings(grpc=GrpcSettings(**{"port": 0, "directories": directories, **grpc}))
+    engines = replace(engines or fake_engines(), on_demand=OnDemand(open_one))
     return Premises(
         settings=settings,
         files=Files(directories),
-        loader=Loaded(engines or fake_engines()),
-        on_demand=OnDemand(open_one),
+        loader=Loaded(engines),
         vectors=VectorStore(settings.grpc.store),
     )
 

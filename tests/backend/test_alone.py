@@ -6,20 +6,23 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 import pytest
 from grpc.aio import insecure_channel as channel_to
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from realtime.backend.pb import backend_pb2 as pb
 from tests.backend.doorway import refusal, stub_of
 from tests.backend.speech_to_speech.caller import Caller
 from tests.server import plugin
-from tests.server.house import PATIENCE_S
+from tests.server.house import PATIENCE_S, until
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -93,6 +96,66 @@ async def test_a_conversation_in_which_nothing_is_answered_does_not_keep_it(fold
         async with asyncio.timeout(PATIENCE_S):
             await process.communicate()
         assert process.returncode == 0
+
+
+async def test_health_follows_the_engines(folder: Path) -> None:
+    """Serving while they are loaded, not after they were freed, and again when they are back."""
+    async with realtime_backend(folder) as process, channel_to(await address_of(process)) as channel:
+        stub, health = stub_of(channel), cast(Any, health_pb2_grpc.HealthStub(cast(Any, channel)))
+
+        async def told() -> int:
+            status: int = (await health.Check(health_pb2.HealthCheckRequest(service="backend.Backend"))).status
+            return status
+
+        for _ in range(2):
+            await stub.LoadModel(pb.ModelOptions())
+            assert await told() == health_pb2.HealthCheckResponse.SERVING
+            assert (await stub.Free(pb.HealthMessage())).message == "freed"
+            assert await told() == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_second_signal_ends_what_is_going_on(folder: Path) -> None:
+    """The first lets it finish, which may take long."""
+    async with realtime_backend(folder) as process, channel_to(await address_of(process)) as channel:
+        stub = stub_of(channel)
+        await stub.LoadModel(pb.ModelOptions())
+        stream = stub.AudioTransformStream()
+        await stream.write(pb.AudioTransformFrameRequest(config=pb.AudioTransformStreamConfig(params=RESAMPLING)))
+        await stream.write(pb.AudioTransformFrameRequest(frame=pb.AudioTransformFrame(audio_pcm=bytes(640))))
+        assert await stream.read()
+        process.send_signal(signal.SIGTERM)
+        await until(lambda: is_refused(stub.Status(pb.HealthMessage())))
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE_S):
+            out, err = await process.communicate()
+        assert process.returncode == 0
+        assert b"the voice is closed" in out
+        assert b"Traceback" not in err
+
+
+async def is_refused(call: Awaitable[Any]) -> bool:
+    """Whether it fails."""
+    try:
+        await call
+    except grpc.aio.AioRpcError:
+        return True
+    return False
+
+
+RESAMPLING = {"transform": "resample", "to_rate": "8000"}
+
+
+@pytest.mark.parametrize("addr", ["0.0.0.0:0", "127.0.0.1:0"])
+async def test_strangers_are_offered_no_folder(folder: Path, addr: str) -> None:
+    """Who listens to other machines names the folders that they may use."""
+    async with realtime_backend(folder, addr=addr) as process:
+        port = (await address_of(process)).rpartition(":")[2]
+        async with channel_to(f"127.0.0.1:{port}") as channel:
+            stub = stub_of(channel)
+            await stub.LoadModel(pb.ModelOptions())
+            file = str(Path(tempfile.gettempdir()) / "there is none of this name.wav")
+            code, _ = await refusal(stub.AudioTranscription(pb.TranscriptRequest(dst=file)))
+    assert code is (grpc.StatusCode.PERMISSION_DENIED if addr.startswith("0") else grpc.StatusCode.NOT_FOUND)
 
 
 async def test_without_its_models_it_says_what_is_missing(folder: Path) -> None:

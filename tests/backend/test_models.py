@@ -16,7 +16,8 @@ from realtime.protocol.config import SessionConfig
 from realtime.settings import ConversationSettings
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import Loaded, premises_of
-from tests.fakes import fake_engines
+from tests.fakes import FakeChat, fake_engines
+from tests.server.house import until
 
 VAD = pb.VADRequest(audio=[0.0] * 512)
 
@@ -104,20 +105,29 @@ async def test_an_engine_on_demand_is_opened_by_its_name_and_freed() -> None:
     async with Doorway(premises) as door:
         asked = (door.stub.LoadModel(pb.ModelOptions(Model="minilm")) for _ in range(3))
         assert all(answer.success for answer in await asyncio.gather(*asked))
-        assert "embedder" in premises.on_demand.opened
+        on_demand = premises.on_demand
+        assert "embedder" in on_demand.opened
         await door.stub.Free(pb.HealthMessage())
     assert [embedder.closed for embedder in opened] == [True]
-    assert not premises.on_demand.opened
+    assert not on_demand.opened
 
 
-async def test_what_conversations_use_stays() -> None:
-    """Until they are over; and that is said."""
-    premises = premises_of()
+async def test_what_is_used_is_not_freed() -> None:
+    """Neither under a conversation nor under a call: both go on as if nobody had asked."""
+    chat = FakeChat(gate=asyncio.Event())
+    premises = premises_of(fake_engines(chat=chat))
     conductor = Conductor(fake_engines(), ConversationSettings(), SessionConfig(model="realtime"))
     async with Doorway(premises) as door:
         with premises.conversations.hold(conductor):
-            assert "conversations use" in (await door.stub.Free(pb.HealthMessage())).message
-            await door.stub.VAD(VAD)
+            assert "freed nothing" in (await door.stub.Free(pb.HealthMessage())).message
+        call = door.stub.PredictStream(pb.PredictOptions(Prompt="Once upon a time"))
+        assert await call.read()
+        assert "freed nothing" in (await door.stub.Free(pb.HealthMessage())).message
+        assert chat.gate
+        chat.gate.set()
+        while await call.read() is not grpc.aio.EOF:
+            pass
+        await until(lambda: not door.going_on)
         assert (await door.stub.Free(pb.HealthMessage())).message == "freed"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -44,7 +43,7 @@ async def test_conversations_of_both_doors_are_counted_together(state: State) ->
     settings = state.settings
     by_http = Conductor(state.engines, settings.conversation, first_config("realtime", ""))
     address = f"127.0.0.1:{settings.grpc.port}"
-    async with second_door(state, Path), grpc.aio.insecure_channel(address) as channel:
+    async with second_door(state), grpc.aio.insecure_channel(address) as channel:
         with state.conversations.hold(by_http):
             refused = Caller(stub_of(channel).AudioToAudioStream())
             await refused.config()
@@ -64,5 +63,5 @@ async def test_conversations_of_both_doors_are_counted_together(state: State) ->
 async def test_a_server_without_it(state: State) -> None:
     """As its operator wants."""
     state.settings = Settings(grpc=GrpcSettings(enabled=False))
-    async with second_door(state, Path) as door:
+    async with second_door(state) as door:
         assert door is None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from realtime.server.lag import PERIOD_S, LoopLag
+from realtime.conductor.lag import PERIOD_S, LoopLag
 from tests.caller.server import fake_app, serving
 from tests.fakes import HandClock
 
