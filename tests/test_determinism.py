@@ -39,7 +39,9 @@ async def engines(model_store: ModelStore) -> AsyncIterator[Engines]:
 
 
 async def log_of(engines: Engines, question: Pcm, in_its_time: bool) -> list[dict[str, Any]]:
-    """All that a client is told which asks `question` and hears the answer, but for what the model remembered."""
+    """All that a client is told which asks `question` and hears the answer, but for what the model remembered and what
+    counts down by the clock.
+    """
     sound = np.concatenate((question, quiet(1200, RATE_HZ)))
     size = PIECE_SAMPLES if in_its_time else len(sound)
     async with Dialogue(engines, real_time=True) as client:
@@ -52,6 +54,9 @@ async def log_of(engines: Engines, question: Pcm, in_its_time: bool) -> list[dic
         assert done["response"]["status"] == "completed"
         tokens = done["response"]["usage"]["input_token_details"]
         del tokens["cached_tokens"], tokens["cached_tokens_details"]
+        for told in client.all("rate_limits.updated"):
+            for limit in told["rate_limits"]:
+                del limit["reset_seconds"]
         return client.events
 
 
