@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,11 @@ IDLE_S = 60.0
 """A stream that nobody has named for so long is forgotten, as LocalAI does it."""
 
 LIMIT = 1024
-"""Streams at once, each some 50 kB; one more is refused."""
+"""Streams at once that are encoded, each 80 kB whatever waits in it, and as many, of 35 kB, that are decoded; one more
+is refused."""
+
+LONGEST_NAME = 128
+"""Characters of what a stream is called."""
 
 
 class Encoder(Protocol):
@@ -124,26 +127,32 @@ class _Kept(Generic[T]):
 class Shelf(Generic[T]):
     """Streams by their names. `now_s` is any clock that only goes forward. Belongs to one event loop."""
 
-    def __init__(self, limit: int = LIMIT, now_s: Callable[[], float] = monotonic) -> None:
+    def __init__(self, limit: int = LIMIT, now_s: Callable[[], float] = monotonic, idle_s: float = IDLE_S) -> None:
         self._limit = limit
         self._now_s = now_s
-        self._kept: OrderedDict[str, _Kept[T]] = OrderedDict()
-        """The one named longest ago first."""
+        self._idle_s = idle_s
+        self._kept: dict[str, _Kept[T]] = {}
+        self._clearing: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     @asynccontextmanager
     async def take(self, name: str, make: Callable[[], T]) -> AsyncGenerator[T, None]:
         """The stream called `name`, made if there is none; nobody else has it meanwhile.
 
-        Raises `EngineBusy` if there is room for no other.
+        Raises `EngineBusy` if there is room for no other. It is forgotten when nobody has named it for `idle_s`, at the
+        latest as long again later, whether or not anybody names another.
         """
-        self._forget_idle()
+        if (name not in self._kept and len(self._kept) >= self._limit) or self._is_idle(name):
+            self._forget_idle()
         if name not in self._kept:
             if len(self._kept) >= self._limit:
                 raise EngineBusy(f"{self._limit} streams are being coded already; close one, or try again later.")
             self._kept[name] = _Kept(make(), self._now_s())
         kept = self._kept[name]
         kept.used_s = self._now_s()
-        self._kept.move_to_end(name)
+        self._clear_later()
         async with kept.lock:
             try:
                 yield kept.stream
@@ -154,19 +163,20 @@ class Shelf(Generic[T]):
         """Let the stream called `name` go, if there is one."""
         self._kept.pop(name, None)
 
+    def _is_idle(self, name: str) -> bool:
+        kept = self._kept.get(name)
+        return kept is not None and not kept.lock.locked() and self._now_s() - kept.used_s > self._idle_s
+
     def _forget_idle(self) -> None:
-        while self._kept:
-            name, oldest = next(iter(self._kept.items()))
-            if oldest.lock.locked() or self._now_s() - oldest.used_s <= IDLE_S:
-                return
+        for name in [name for name in self._kept if self._is_idle(name)]:
             del self._kept[name]
 
+    def _clear_later(self) -> None:
+        if self._clearing is None:
+            self._clearing = asyncio.get_running_loop().call_later(self._idle_s, self._clear)
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """What `work()` returns, called in a thread. Cancelling waits until it is over: nobody else may have its stream."""
-    working = asyncio.get_running_loop().run_in_executor(None, work)
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
+    def _clear(self) -> None:
+        self._clearing = None
+        self._forget_idle()
+        if self._kept:
+            self._clear_later()

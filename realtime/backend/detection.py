@@ -12,13 +12,14 @@ from realtime.engines.scheduler import Scheduler
 from realtime.pipeline.stretches import Probabilities, Stretch, probabilities
 
 
-async def speech_probabilities(sound: Pcm, detector: Detector, scheduler: Scheduler, urgency: Urgency) -> Probabilities:
+async def speech_probabilities(sound: Pcm, detector: Detector, scheduler: Scheduler) -> Probabilities:
     """How likely each of the detector's windows of `sound`, at its rate, is speech.
 
-    Cancelling stops it between two half minutes of the sound.
+    A recording is no conversation, and lets whoever speaks go first. Cancelling stops it between two half minutes of
+    the sound.
     """
     parts = [np.zeros(0, np.float32)]
-    async with aclosing(scheduler.steps(probabilities(sound, detector), urgency)) as steps:
+    async with aclosing(scheduler.steps(probabilities(sound, detector), Urgency.UNATTENDED)) as steps:
         parts += [part async for part in steps]
     return np.concatenate(parts)
 

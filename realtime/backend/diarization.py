@@ -51,13 +51,13 @@ class Diarization:
         engines = self._premises.engines
         listening = Listening(
             language=language_of(request.language, engines.transcriber, "language") if request.include_text else None,
-            urgency=Urgency.SPECULATIVE,  # a recording is no conversation: it lets turns go first
+            urgency=Urgency.UNATTENDED,
         )
         tidiness = _tidiness(request)
         _check_numbers(request)
         audio = await self._premises.files.read_audio(request.dst, "dst")
         speaker = await self._premises.on_demand.speaker()
-        recording = await listen_to(audio, speaker.rate_hz, engines.detector, engines.scheduler, Urgency.SPECULATIVE)
+        recording = await listen_to(audio, speaker.rate_hz, engines.detector, engines.scheduler)
         spoken = await who_speaks(recording, speaker, _grouping(request, speaker), tidiness)
         texts, language = [""] * len(spoken), request.language
         if request.include_text:

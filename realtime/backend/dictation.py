@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 CHUNK_S = 1.0
 """Sound listened to at a time: a long message must not hold the other calls up."""
 
+FAILURES = 2
+"""Hearings in a row that may fail: a transcriber that is broken is not to be talked to for minutes."""
+
 
 @dataclass(slots=True)
 class _Utterance:
@@ -45,11 +48,13 @@ class _Utterance:
     knowing: asyncio.Task[None] | None = None
     """Waits for the draft to be whole."""
     segments: list[Segment] = field(default_factory=list)
-    failure: Exception | None = None
 
 
 class Dictation:
-    """One client's sound into words. Its tasks run in `tasks`, and are gone after `end` or `drop`."""
+    """One client's sound into words. Its tasks run in `tasks`, and are gone after `end` or `drop`.
+
+    In them the engines fail, so that it is told whether or not more sound comes.
+    """
 
     def __init__(
         self,
@@ -94,7 +99,7 @@ class Dictation:
         self._wording: Wording | None = None
 
     async def hear(self, pcm: Pcm) -> None:
-        """The client's next sound, shape (n,). Raises what the engines raise."""
+        """The client's next sound, shape (n,). Raises what the detector raises."""
         for start in range(0, len(pcm), self._chunk_samples):
             chunk = pcm[start : start + self._chunk_samples]
             self._heard_samples += len(chunk)
@@ -111,7 +116,7 @@ class Dictation:
             await asyncio.sleep(0)
 
     async def end(self) -> pb.TranscriptResult:
-        """There is no more: all that was said. Raises what the engines raise."""
+        """There is no more: all that was said."""
         if self._utterance:
             await self._finish(is_turn=False)
         return transcript(self._said, self._heard_samples / self._rate_hz)
@@ -126,7 +131,7 @@ class Dictation:
     async def _act(self, boundary: Boundary) -> None:
         match boundary:
             case Began(at_sample):
-                draft = Draft(self._engines.transcriber, self._listening, self._delay)
+                draft = Draft(self._engines.transcriber, self._listening, self._delay, FAILURES)
                 utterance = self._utterance = _Utterance(draft, at_sample / self._listener.rate_hz)
                 utterance.following = self._tasks.create_task(self._follow(utterance))
             case Hushed() if self._utterance:
@@ -144,15 +149,12 @@ class Dictation:
                 await self._finish(is_turn=True)
 
     async def _follow(self, utterance: _Utterance) -> None:
-        """Tell the words of an utterance as they become certain."""
-        try:
-            async with aclosing(utterance.draft.segments()) as segments:
-                async for segment in segments:
-                    found = self._placed(segment, utterance)
-                    utterance.segments.append(found)
-                    await self._tell(pb.TranscriptLiveResponse(delta=found.text, words=words_of(found.words)))
-        except Exception as failure:  # whoever waits for the utterance raises it
-            utterance.failure = failure
+        """Tell the words of an utterance as they become certain. Raises what the transcriber raises."""
+        async with aclosing(utterance.draft.segments()) as segments:
+            async for segment in segments:
+                found = self._placed(segment, utterance)
+                utterance.segments.append(found)
+                await self._tell(pb.TranscriptLiveResponse(delta=found.text, words=words_of(found.words)))
 
     async def _know(self, hush: Hushed, draft: Draft) -> None:
         whole = await draft.whole()
@@ -179,10 +181,8 @@ class Dictation:
         await _stop(utterance.knowing)
         self._wording = None
         utterance.draft.end(self._listener.take(self._rest))
-        await asyncio.wait([utterance.following])
+        await utterance.following
         self._utterance = None
-        if utterance.failure:
-            raise utterance.failure
         if not utterance.segments:
             return  # it was no speech
         said = _one(utterance.segments)

@@ -91,7 +91,7 @@ class Hearing:
         if engines.detector.rate_hz != SPEECH_RATE_HZ:
             audio = await asyncio.to_thread(resample, Audio(sound, SPEECH_RATE_HZ), engines.detector.rate_hz)
             sound = audio.pcm
-        likely = await speech_probabilities(sound, engines.detector, engines.scheduler, Urgency.FINAL)
+        likely = await speech_probabilities(sound, engines.detector, engines.scheduler)
         found = await asyncio.to_thread(stretches, likely, len(sound), engines.detector, VAD_SILENCE_MS, VAD_PADDING_MS)
         rate_hz = engines.detector.rate_hz
         return pb.VADResponse(
@@ -108,12 +108,10 @@ class Hearing:
         speaker = await self._premises.on_demand.speaker() if request.diarize else None
         audio = await self._premises.files.read_audio(request.dst, "dst")
         is_long = audio.duration_ms > CLIP_S * 1000
-        # A long file is no turn: it lets turns go first.
-        urgency = Urgency.SPECULATIVE if is_long else Urgency.FINAL
         timestamps = listening.timestamps or is_long or request.diarize
-        listening = replace(listening, urgency=urgency, timestamps=timestamps)
+        listening = replace(listening, timestamps=timestamps)
         near = await asyncio.to_thread(resample, audio, detector.rate_hz)
-        likely = await speech_probabilities(near.pcm, detector, engines.scheduler, urgency)
+        likely = await speech_probabilities(near.pcm, detector, engines.scheduler)
         spoken = await asyncio.to_thread(stretches, likely, len(near.pcm), detector)
         heard = clips(spoken, likely, detector)
         if transcriber.rate_hz != detector.rate_hz:
@@ -127,15 +125,15 @@ class Hearing:
         if not recording.speaker:
             return transcript(heard, duration_s)
         rate_hz = recording.speaker.rate_hz
-        engines, urgency = self._premises.engines, recording.listening.urgency
-        listened = await listen_to(recording.audio, rate_hz, engines.detector, engines.scheduler, urgency)
+        engines = self._premises.engines
+        listened = await listen_to(recording.audio, rate_hz, engines.detector, engines.scheduler)
         grouping = Grouping(same_below=recording.speaker.same_group_below)
         turns = await who_speaks(listened, recording.speaker, grouping, Tidiness())
         return transcript(heard, duration_s, [_speaker(segment, turns, rate_hz) for segment in heard])
 
 
 def _listening(request: pb.TranscriptRequest, transcriber: Transcriber) -> Listening:
-    """How to listen, but for how urgent it is and how long the segments are."""
+    """How to listen, but for how long the segments are."""
     if not 0 <= request.temperature <= 1:
         message = f"'temperature' must be 0 to 1, not {request.temperature:g}."
         raise InvalidRequest(message, param="temperature")
@@ -150,6 +148,7 @@ def _listening(request: pb.TranscriptRequest, transcriber: Transcriber) -> Liste
         timestamps=bool(request.timestamp_granularities),
         translate=request.translate,
         temperature=request.temperature,
+        urgency=Urgency.UNATTENDED,
     )
 
 

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from realtime.backend.dictation import Dictation
 from realtime.backend.floats import floats_of
 from realtime.backend.manner import LiveParams, Manner
-from realtime.backend.params import read_params
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.transcripts import language_of
 from realtime.errors import InvalidRequest
+from realtime.params import read_params
 
 SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000
 
@@ -35,7 +35,8 @@ class Live:
 
         The first request must be a config, and a config later begins anew. While `send` waits, no more than an
         utterance is listened to. Raises `InvalidRequest` for what a config may not say, and what the engines raise, at
-        once. Cancelling stops all work.
+        once; what the transcriber raises when it has failed twice in a row, or at the end of an utterance. Cancelling
+        stops all work.
         """
         first = await anext(requests, None)
         if first is None:

@@ -11,7 +11,7 @@ import msgspec
 from realtime.backend.functions import calls_of, choice_of, tools_of
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.sampling import sampling_of
-from realtime.engines.base import Chat, Image, Message, Prompt
+from realtime.engines.base import Chat, Image, Message, Prompt, Urgency
 from realtime.engines.sampling import Effort, Truncation
 from realtime.errors import InvalidRequest, NotServed
 
@@ -48,13 +48,14 @@ def prompt_of(request: pb.PredictOptions, chat: Chat) -> Prompt:
         )
     sampling = sampling_of(request)
     if sampling.grammar and "grammar" not in chat.abilities:
-        raise NotServed(f"The language model {chat.model!r} knows no grammars ('Grammar').")
+        raise NotServed(f"The language model {chat.model!r} takes no grammar ('Grammar'), or may not.")
     return replace(
         prompt,
         max_tokens=request.Tokens if request.Tokens > 0 else None,
         temperature=request.Temperature,
         sampling=sampling,
         truncation=_WHOLE,
+        urgency=Urgency.UNATTENDED,
     )
 
 

@@ -24,6 +24,16 @@ from realtime.settings import GrpcSettings
 
 _SCHEME = "grpc://"
 
+_AT_ONE_PLACE = frozenset(
+    {
+        *("StoresSet", "StoresGet", "StoresFind", "StoresDelete"),
+        *("AudioEncode", "AudioDecode"),
+        *("StartFineTune", "FineTuneProgress", "StopFineTune", "ListCheckpoints", "ExportModel"),
+        *("StartQuantization", "QuantizationProgress", "StopQuantization"),
+    }
+)
+"""Calls that go on with what one before them has left at a backend."""
+
 
 class Routes:
     """The operator's table of them. Belongs to one event loop; making one blocks where certificates are to be read.
@@ -130,7 +140,7 @@ def _relaying() -> Iterator[None]:
         yield
     except EngineFailed as problem:
         if isinstance(told := problem.__cause__, AioRpcError):
-            raise Relayed(told.code(), told.details() or "") from problem
+            raise Relayed(told.code(), told.details() or "", tuple(told.trailing_metadata() or ())) from problem
         raise
 
 
@@ -148,3 +158,7 @@ def _check(name: str, target: str) -> None:
         raise BadConfiguration(f"'grpc.routes.{name}': there is no such call; there are: {known}")
     if not target.startswith(_SCHEME):
         raise BadConfiguration(f"'grpc.routes.{name}' must be 'grpc://host:port', or several addresses with commas")
+    if name in _AT_ONE_PLACE and "," in target:
+        raise BadConfiguration(
+            f"'grpc.routes.{name}' must be one address: what the call before has left lies at one backend only"
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from grpc import StatusCode
 
 from realtime.errors import (
@@ -22,6 +24,9 @@ from realtime.errors import (
 
 ERROR_CODE = "realtime-error"
 """In the trailing metadata of a call that fails: the error's own code, finer than a status."""
+
+Trailing: TypeAlias = tuple[tuple[str, str | bytes], ...]
+"""What is told beside a status: names and values."""
 
 _STATUSES: tuple[tuple[type[RealtimeError], StatusCode], ...] = (
     (InvalidRequest, StatusCode.INVALID_ARGUMENT),
@@ -48,9 +53,10 @@ class Relayed(RealtimeError):
 
     code = "relayed"
 
-    def __init__(self, status: StatusCode, details: str) -> None:
+    def __init__(self, status: StatusCode, details: str, trailing: Trailing) -> None:
         super().__init__(details)
         self.status = status
+        self.trailing = trailing
 
 
 def status_of(problem: RealtimeError) -> StatusCode:
@@ -60,3 +66,8 @@ def status_of(problem: RealtimeError) -> StatusCode:
     if isinstance(problem, InvalidRequest) and problem.reason in _REASONS:
         return _REASONS[problem.reason]
     return next((status for kind, status in _STATUSES if isinstance(problem, kind)), StatusCode.INTERNAL)
+
+
+def trailing_of(problem: RealtimeError) -> Trailing:
+    """What is told of `problem` beside its status: its code, or all that another backend has told."""
+    return problem.trailing if isinstance(problem, Relayed) else ((ERROR_CODE, problem.code),)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.audio import Audio, Pcm
+from realtime.backend.files import MOST_SAMPLES
 from realtime.backend.frames import SampleFormat, find_format
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
@@ -63,17 +64,23 @@ class Transforms:
         """
         files = self._premises.files
         await asyncio.to_thread(files.writable, request.dst, "dst")
+        # What is wrong is said before anything is decoded, which takes time and memory.
+        rate_hz = await files.read_rate(request.audio_path, "audio_path")
+        _check_rate(rate_hz, "audio_path")
+        if request.reference_path:
+            await files.read_rate(request.reference_path, "reference_path")
+        transform, params = await self._find(request.params)
+        # Whoever waits for a file can wait a little longer than whoever is spoken to.
+        frames = Frames(rate_hz=rate_hz, samples=rate_hz, urgency=Urgency.UNATTENDED)
+        stream = await transform.stream(frames, params)
         audio = await files.read_audio(request.audio_path, "audio_path")
-        _check_rate(audio.rate_hz, "audio_path")
+        _check_length(audio, rate_hz, stream.rate_hz)
         reference: Pcm | None = None
         if request.reference_path:
             reference = await asyncio.to_thread(
                 _beside, audio, await files.read_audio(request.reference_path, "reference_path")
             )
-        # Whoever waits for a file can wait a little longer than whoever is spoken to.
-        frames = Frames(rate_hz=audio.rate_hz, samples=audio.rate_hz, urgency=Urgency.PARTIAL)
-        transform, params = await self._find(request.params)
-        made = await _make_whole(await transform.stream(frames, params), audio, reference)
+        made = await _make_whole(stream, audio, reference)
         place = await files.write_wav(request.dst, "dst", made)
         return pb.AudioTransformResult(
             dst=str(place), sample_rate=made.rate_hz, samples=len(made.pcm), reference_provided=reference is not None
@@ -135,9 +142,20 @@ def _check_rate(rate_hz: int, field: str) -> None:
         )
 
 
+def _check_length(audio: Audio, rate_hz: int, to_hz: int) -> None:
+    if audio.rate_hz != rate_hz:
+        raise InvalidRequest("'audio_path' has changed while it was read.", param="audio_path")
+    samples = len(audio.pcm) * to_hz // rate_hz
+    if samples > MOST_SAMPLES:
+        message = f"'audio_path' would become {samples} samples at {to_hz} Hz; {MOST_SAMPLES} are the most."
+        raise InvalidRequest(message, code="out_of_range", param="audio_path")
+
+
 def _beside(audio: Audio, reference: Audio) -> Pcm:
     """`reference` at the rate of `audio` and as long: silence follows what is shorter. Blocks."""
-    pcm = resample(reference, audio.rate_hz).pcm[: len(audio.pcm)]
+    # Hours that nobody will hear are not resampled, but for a second that the filter may look ahead.
+    heard = len(audio.pcm) * reference.rate_hz // audio.rate_hz + reference.rate_hz
+    pcm = resample(Audio(reference.pcm[:heard], reference.rate_hz), audio.rate_hz).pcm[: len(audio.pcm)]
     return np.concatenate((pcm, np.zeros(len(audio.pcm) - len(pcm), np.float32)))
 
 

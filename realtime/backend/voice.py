@@ -17,7 +17,7 @@ from realtime.audio import Audio, Pcm
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.codecs.pcm16 import Pcm16
-from realtime.engines.base import Speaking, Synthesizer
+from realtime.engines.base import Speaking, Synthesizer, Urgency
 from realtime.errors import InvalidRequest, NotServed
 from realtime.pipeline.read_aloud import read_aloud
 
@@ -104,7 +104,7 @@ class Voice:
             spoken = ", ".join(sorted(synthesizer.languages))
             message = f"'language': {synthesizer.model!r} does not speak {request.language!r}; it speaks {spoken}."
             raise InvalidRequest(message, param="language")
-        return synthesizer, Speaking(voice=request.voice or None)
+        return synthesizer, Speaking(voice=request.voice or None, urgency=Urgency.UNATTENDED)
 
 
 def _nothing_to_say() -> InvalidRequest:

@@ -10,7 +10,7 @@ import numpy as np
 from realtime.audio import Audio, Pcm
 from realtime.backend.detection import at_rate, speech_probabilities
 from realtime.codecs.resample import resample
-from realtime.engines.base import Detector, Urgency
+from realtime.engines.base import Detector
 from realtime.engines.clustering import Grouping, group
 from realtime.engines.ensemble import Engines
 from realtime.engines.scheduler import Scheduler
@@ -47,12 +47,10 @@ class Recording:
         return np.concatenate(parts)
 
 
-async def listen_to(
-    audio: Audio, rate_hz: int, detector: Detector, scheduler: Scheduler, urgency: Urgency
-) -> Recording:
+async def listen_to(audio: Audio, rate_hz: int, detector: Detector, scheduler: Scheduler) -> Recording:
     """`audio` at `rate_hz`, and where somebody speaks in it. Cancelling stops it between two half minutes."""
     near = await asyncio.to_thread(resample, audio, detector.rate_hz)
-    likely = await speech_probabilities(near.pcm, detector, scheduler, urgency)
+    likely = await speech_probabilities(near.pcm, detector, scheduler)
     spoken = await asyncio.to_thread(
         stretches, likely, len(near.pcm), detector, silence_ms=PAUSE_MS, padding_ms=PADDING_MS
     )
@@ -67,7 +65,7 @@ async def voiceprint(audio: Audio, field: str, speaker: SpeakerEncoder, engines:
 
     Raises `InvalidRequest`, naming `field`, if there are less than `SHORTEST_S`. Cancelling withdraws the question.
     """
-    recording = await listen_to(audio, speaker.rate_hz, engines.detector, engines.scheduler, Urgency.FINAL)
+    recording = await listen_to(audio, speaker.rate_hz, engines.detector, engines.scheduler)
     speech = recording.speech(LONGEST_S)
     if len(speech) < SHORTEST_S * speaker.rate_hz:
         spoken_s = len(speech) / speaker.rate_hz

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from realtime.cli.context import ConfigOption, open_store, plain_errors, read_settings
 from realtime.errors import BadConfiguration
@@ -41,7 +42,7 @@ def backend(
         if not settings.grpc.directories and host in LOOPBACK:
             chosen["directories"] = [tempfile.gettempdir()]
             settings = read_settings(config, {"grpc": chosen})
-        _run(settings)
+        _run(_with_grammars(settings))
 
 
 def _parts(addr: str) -> tuple[str, int]:
@@ -49,6 +50,15 @@ def _parts(addr: str) -> tuple[str, int]:
     if not host or not port.isdecimal():
         raise BadConfiguration(f"--addr must be HOST:PORT, not {addr!r}")
     return host.strip("[]"), int(port)
+
+
+def _with_grammars(settings: Settings) -> Settings:
+    """Allowed unless the operator forbids them: LocalAI writes them itself, and no conversation comes over HTTP."""
+    chat = settings.chat
+    if chat.engine != "llama-cpp":
+        return settings
+    allowed = replace(chat, options={"grammars": True, **chat.options})
+    return replace(settings, chat=allowed)
 
 
 def _run(settings: Settings) -> None:

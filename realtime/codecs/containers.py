@@ -6,9 +6,14 @@ hours, so it is decoded piece by piece against a limit and nothing is allocated 
 
 from __future__ import annotations
 
-from io import BytesIO
+import wave
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import BufferedReader, BytesIO, FileIO
 from os import PathLike
 from pathlib import Path
+from threading import Event
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
@@ -18,29 +23,41 @@ from realtime.codecs.pcm16 import quantize
 from realtime.codecs.resample import resample
 from realtime.errors import InvalidRequest
 
-_PIECE_FRAMES = 1 << 16
+Source: TypeAlias = str | PathLike[str] | bytes | FileIO
+"""A path, the bytes of a file, or an open one, at its beginning, which stays open."""
+
+CHANNELS = 4
+"""Of these, each may have as many samples as one alone: they take time, and no memory."""
+
+_PIECE_SAMPLES = 1 << 16
+"""Decoded, and encoded, in one step, of all channels together."""
+_GROWTH_SAMPLES = 1 << 24
+"""By which at most the sound that is kept grows: twice as much each time would be twice the memory in the end."""
 _SLOWEST_HZ, _FASTEST_HZ = 1_000, 384_000
 """Outside these a rate is a damaged header, and resampling by it would fill the memory."""
 
 
-def read_audio(source: str | PathLike[str] | bytes, *, max_s: float | None = None) -> Audio:
-    """The sound in a file (a path) or in the bytes of one, its channels averaged into one, at the file's own rate.
+def read_audio(
+    source: Source, *, max_s: float | None = None, max_samples: int | None = None, given_up: Event | None = None
+) -> Audio:
+    """The sound in a file, its channels averaged into one, at the file's own rate.
 
     Samples a floating-point file holds beyond [-1, 1] are clipped, NaN is silence. A file that breaks off gives what
-    came before. Raises `InvalidRequest` for what is not audio or lasts longer than `max_s`, `OSError` for a path that
-    cannot be read.
+    came before, and so does one that is read when `given_up` is set. Raises `InvalidRequest` for what is not audio,
+    lasts longer than `max_s`, or has more than `max_samples`, or `CHANNELS` times as many in all its channels together,
+    `OSError` for a path that cannot be read.
     """
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    try:
-        with soundfile.SoundFile(_Bytes(data)) as file:
-            if not _SLOWEST_HZ <= file.samplerate <= _FASTEST_HZ:
-                raise InvalidRequest(f"The audio file claims a sample rate of {file.samplerate} Hz.", param="file")
-            return Audio(_decode(file, max_s), file.samplerate)
-    except soundfile.SoundFileError as error:
-        raise InvalidRequest("This is not an audio file in a known format.", param="file") from error
+    with _opened(source) as file:
+        return Audio(_decode(file, max_s, max_samples, given_up), file.samplerate)
 
 
-def load_speech(source: str | PathLike[str] | bytes, rate_hz: int = SPEECH_RATE_HZ) -> Audio:
+def read_rate(source: Source) -> int:
+    """The rate of the sound in a file, in Hz, which is not decoded. Raises as `read_audio` does."""
+    with _opened(source) as file:
+        return int(file.samplerate)
+
+
+def load_speech(source: Source, rate_hz: int = SPEECH_RATE_HZ) -> Audio:
     """`read_audio`, at the rate speech is worked on."""
     return resample(read_audio(source), rate_hz)
 
@@ -48,14 +65,24 @@ def load_speech(source: str | PathLike[str] | bytes, rate_hz: int = SPEECH_RATE_
 def encode_wav(audio: Audio) -> bytes:
     """A complete WAV file: 16 bits, mono, rounded and clipped like `audio/pcm`."""
     file = BytesIO()
-    # Already 16-bit: given floats, libsndfile would scale by 32767 and a file read and written would change.
-    soundfile.write(file, quantize(audio.pcm), audio.rate_hz, format="WAV", subtype="PCM_16")
+    write_wav(file, audio)
     return file.getvalue()
 
 
-def write_wav(path: str | PathLike[str], audio: Audio) -> None:
-    """`encode_wav` into a file, replacing what is there. Raises `OSError` when it cannot be written."""
-    Path(path).write_bytes(encode_wav(audio))
+def write_wav(target: str | PathLike[str] | BinaryIO, audio: Audio, given_up: Event | None = None) -> None:
+    """`encode_wav` into a file: an open one, or the one of a path, replacing what is there.
+
+    Raises `OSError` when it cannot be written. Returns early, with less than all of it written, once `given_up` is set.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(Path(target).open("wb")) if isinstance(target, str | PathLike) else target
+        # Not by libsndfile: it would call back to write, and what a disk refuses there is printed, not raised.
+        wav = stack.enter_context(wave.open(file, "wb"))
+        wav.setparams((1, 2, audio.rate_hz, len(audio.pcm), "NONE", ""))
+        for start in range(0, len(audio.pcm), _PIECE_SAMPLES):
+            if given_up and given_up.is_set():
+                return
+            wav.writeframesraw(quantize(audio.pcm[start : start + _PIECE_SAMPLES]).tobytes())
 
 
 class _Bytes(BytesIO):
@@ -72,12 +99,58 @@ class _Bytes(BytesIO):
             return self.tell()
 
 
-def _decode(file: soundfile.SoundFile, max_s: float | None) -> Pcm:
-    pieces: list[Pcm] = []
+class _File(BufferedReader):
+    """The same for a file on a disk. It has no name: libsndfile would believe its ending."""
+
+    name = ""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """The new position, or the old one if there is no such place."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return self.tell()
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[soundfile.SoundFile]:
+    """A file whose rate can be."""
+    with ExitStack() as stack:
+        file: BinaryIO
+        if isinstance(source, bytes):
+            file = _Bytes(source)
+        else:
+            raw = source if isinstance(source, FileIO) else stack.enter_context(FileIO(Path(source)))
+            if raw.seekable():
+                file = _File(raw)
+                stack.callback(file.detach)
+            else:
+                file = _Bytes(raw.readall())
+        try:
+            opened = stack.enter_context(soundfile.SoundFile(file))
+            if not _SLOWEST_HZ <= opened.samplerate <= _FASTEST_HZ:
+                raise InvalidRequest(f"The audio file claims a sample rate of {opened.samplerate} Hz.", param="file")
+            yield opened
+        except soundfile.SoundFileError as error:
+            raise InvalidRequest("This is not an audio file in a known format.", param="file") from error
+
+
+def _decode(file: soundfile.SoundFile, max_s: float | None, max_samples: int | None, given_up: Event | None) -> Pcm:
+    kept: Pcm = np.zeros(0, np.float32)
     frames = 0
-    while len(piece := file.read(_PIECE_FRAMES, dtype="float32", always_2d=True)):
-        frames += len(piece)
+    step = max(_PIECE_SAMPLES // file.channels, 1)
+    while len(piece := file.read(step, dtype="float32", always_2d=True)):
+        if given_up and given_up.is_set():
+            break
+        start, frames = frames, frames + len(piece)
         if max_s is not None and frames > max_s * file.samplerate:
-            raise InvalidRequest(f"The audio lasts longer than {max_s:g} s.", param="file")
-        pieces.append(np.clip(np.nan_to_num(piece), -1, 1).mean(axis=1, dtype=np.float32))
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+            raise InvalidRequest(f"The audio lasts longer than {max_s:g} s.", code="out_of_range", param="file")
+        if max_samples is not None and max(frames, frames * file.channels / CHANNELS) > max_samples:
+            message = f"The audio has more than {max_samples} samples a channel, in {CHANNELS} channels at most."
+            raise InvalidRequest(message, code="out_of_range", param="file")
+        if frames > len(kept):
+            # In place, or moved by the system, where there is room: two arrays would be twice the memory.
+            kept.resize(max(frames, len(kept) + min(len(kept), _GROWTH_SAMPLES)), refcheck=False)
+        kept[start:frames] = np.clip(np.nan_to_num(piece), -1, 1).mean(axis=1, dtype=np.float32)
+    kept.resize(frames, refcheck=False)
+    return kept

@@ -23,8 +23,8 @@ FRAME_SAMPLES = 960
 """20 ms, what WebRTC sends."""
 
 BITRATE = 64_000
-LOWEST_BITRATE, HIGHEST_BITRATE = 6_000, 510_000
-"""What the format has room for."""
+LOWEST_BITRATE, HIGHEST_BITRATE = 6_000, 256_000
+"""The least that is speech, and the most that one channel may have."""
 
 Application: TypeAlias = Literal["voip", "audio", "lowdelay"]
 """What libopus is to be good at: speech that is understood, sound as it was, or little delay."""

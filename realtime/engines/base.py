@@ -32,6 +32,9 @@ class Urgency(IntEnum):
     """Likely to be needed soon: a reply to a turn that has probably ended."""
     PARTIAL = 2
     """Nice to have: words shown while the user still speaks."""
+    UNATTENDED = 3
+    """Asked by a program, with nobody on the line: whatever a conversation wants goes first, even what it may want in
+    vain, for a moment's silence is heard and a call that takes a little longer is not."""
 
 
 # --- is this speech? ---------------------------------------------------------------------------------------------

@@ -22,11 +22,13 @@ from msgspec import Meta
 
 from realtime.audio import Pcm
 from realtime.codecs.resample import Resampler
+from realtime.engines.base import Urgency
 from realtime.engines.cadence import Cadence, EvenStream
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
-from realtime.engines.transform import Frames, Params, read_params
+from realtime.engines.transform import Frames, Params
 from realtime.errors import EngineFailed
+from realtime.params import read_params
 
 RATE_HZ = 48_000
 PIECE_SAMPLES = 480
@@ -88,16 +90,17 @@ class Deepfilter:
         self._spare: DeepfilterMaker | None = DeepfilterMaker(library)
 
     async def stream(self, frames: Frames, params: Mapping[str, str]) -> EvenStream:
-        """A new stream, after the 0.4 s that its network takes. Raises `InvalidRequest` for a rate or a parameter it
-        does not know, `EngineBusy` when there is too much to do. Cancelling leaves nothing behind.
+        """A new stream, after the 0.4 s that its network takes when no conversation needs them. Raises `InvalidRequest`
+        for a rate or a parameter it does not know, `EngineBusy` when there is too much to do. Cancelling leaves nothing
+        behind.
         """
-        chosen = read_params(params, DeepfilterParams, self.name)
+        chosen = read_params(params, DeepfilterParams, "params")
         for rates in ((frames.rate_hz, RATE_HZ), (RATE_HZ, frames.rate_hz)):
             # Before a network is spent on a rate that no filter can join. Unusual ones take tens of milliseconds.
             await asyncio.to_thread(Resampler, *rates)
         maker, self._spare = self._spare, None
         if maker is None:
-            maker = await self._scheduler.run(lambda: DeepfilterMaker(self._library), frames.urgency)
+            maker = await self._scheduler.run(lambda: DeepfilterMaker(self._library), Urgency.UNATTENDED)
         maker.tune(chosen)
         return EvenStream(Cadence(frames, maker), frames, self._scheduler, inline_ms=0)
 

@@ -22,6 +22,7 @@ import xllamacpp
 
 from realtime.engines.base import Ability, AnswerPart, Message, Prompt, Urgency
 from realtime.engines.chat_completions import Json, Reading, request
+from realtime.engines.grammar_bounds import check_grammar
 from realtime.engines.handoff import Handoff
 from realtime.engines.llama_door import LlamaDoor, Refused
 from realtime.engines.llama_memory import remembered
@@ -30,6 +31,7 @@ from realtime.engines.llama_request import body, choose_tools
 from realtime.engines.load import Work
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
+from realtime.engines.schema_bounds import bounded
 from realtime.engines.slots import Slots
 from realtime.engines.token_counts import TokenCounts
 from realtime.engines.tokenizer import CallForm
@@ -96,14 +98,15 @@ class LlamaCpp:
     async def answer(self, prompt: Prompt) -> AsyncGenerator[AnswerPart, None]:
         """The answer as it is written. Cancelling, or closing it, stops the model after its step and frees the slot.
 
-        A call is written under the grammar of its tool's schema, and what the grammar does not know is looked at
-        before the end. Raises `EngineBusy` when too many answers wait already, `ContextTooLong` when the conversation
-        does not fit, `InvalidRequest` for a grammar that is none, and `EngineFailed` when the model refuses the prompt
-        or calls what the tools do not understand.
+        A call is written under the grammar of its tool's schema, as far as that is safe (`schema_bounds`), and what the
+        grammar does not know is looked at before the end. Raises `EngineBusy` when too many answers wait already,
+        `ContextTooLong` when the conversation does not fit, `InvalidRequest` for a grammar that is none or that cannot
+        be read safely, and `EngineFailed` when the model refuses the prompt or calls what the tools do not understand.
         """
         if prompt.text is None:
             prompt = choose_tools(prompt, self._options)
             check_schemas(prompt.tools)
+        check_grammar(prompt.sampling.grammar)
         chunks: Handoff[Json] = Handoff(limit=4 * self._options.context_tokens)
         reading = Reading(
             prompt.tools,
@@ -111,7 +114,8 @@ class LlamaCpp:
             thoughts=prompt.thoughts,
             likelihoods=prompt.sampling.alternatives > 0,
         )
-        await self._writers.start(partial(self._write, prompt, chunks), prompt.urgency)
+        asked = replace(prompt, tools=tuple(map(bounded, prompt.tools)))
+        await self._writers.start(partial(self._write, asked, chunks), prompt.urgency)
         async with aclosing(chunks.items()) as arriving:
             async for chunk in arriving:
                 for part in reading.parts(chunk):

@@ -41,8 +41,8 @@ class LlamaCppOptions(Options):
     seed: Annotated[int, Meta(ge=0)] = 0
     dry_multiplier: Annotated[float, Meta(ge=0)] = 0.8
     """Strength of the sampler that keeps a small model from saying one thing over and over; 0 turns it off."""
-    grammars: bool = True
-    """Whether an answer may be asked for by a grammar (`Predict`). One in which twenty things in a row may be left out
+    grammars: bool = False
+    """Whether an answer may be asked for by a grammar (`Predict`). One that can be read in many ways, however short,
     keeps llama.cpp busy for ever, and every other answer waiting: not for clients whom you do not trust."""
     examples: tuple[Example, ...] | None = None
     """Exchanges shown before every conversation; by default three for the default model and none for another."""

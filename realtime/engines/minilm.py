@@ -68,7 +68,7 @@ class MiniLm:
         """
         vectors, tokens = np.zeros((len(texts), DIMENSIONS), np.float32), 0
         for index, text in enumerate(texts):
-            vectors[index], read = await self._scheduler.run(partial(self.read, text), Urgency.FINAL)
+            vectors[index], read = await self._scheduler.run(partial(self.read, text), Urgency.UNATTENDED)
             tokens += read
         return Embeddings(vectors, tokens)
 

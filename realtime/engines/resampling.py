@@ -12,7 +12,8 @@ from realtime.audio import SPEECH_RATE_HZ
 from realtime.engines.cadence import Cadence, EvenStream
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
-from realtime.engines.transform import Frames, Params, read_params
+from realtime.engines.transform import Frames, Params
+from realtime.params import read_params
 
 LOWEST_HZ, HIGHEST_HZ = 8_000, 192_000
 
@@ -41,7 +42,7 @@ class Resampling:
 
         Cancelling leaves nothing behind.
         """
-        chosen = read_params(params, ResampleParams, self.name)
+        chosen = read_params(params, ResampleParams, "params")
         # Filters between unusual rates take tens of milliseconds to make.
         cadence = await asyncio.to_thread(Cadence, frames, to_hz=chosen.to_rate)
         return EvenStream(cadence, frames, self._scheduler, INLINE_MS)

@@ -3,8 +3,8 @@
 Engines that hold the processor (Whisper, the voice) run on a few shared threads; `Urgency` decides who goes first and
 arrival who goes next. Two conversations' final transcripts therefore share the machine in turn, and a partial
 transcript never delays a final one by more than the step that is already running; where there are several workers,
-steps of little urgency leave one of them to the others. Engines with a scheduler of their own (llama.cpp batches its
-streams itself) do not come here.
+steps of little urgency leave one of them to the others, and those of programs half. Nor can what is less urgent,
+however much of it waits, keep out what is more so. Engines that batch their own work (llama.cpp) have a scheduler each.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _END = object()
 class Scheduler:
     """Runs blocking steps on `workers` threads, the most urgent first.
 
-    At most `waiting_limit` steps wait; one more is refused with `EngineBusy`, so that overload is an error a caller
-    can answer instead of a delay that grows. Steps of `modest` urgency or less begin only while another worker is idle,
-    if there is another. `now_s` is the clock that tells how long steps have waited. Belongs to one event loop.
+    A step that would wait behind `waiting_limit` others, as urgent or more, is refused with `EngineBusy`, so that
+    overload is an error a caller can answer instead of a delay that grows. Steps of `modest` urgency or less begin only
+    while another worker is idle, if there is another, and steps that are unattended while half of them are. `now_s` is
+    the clock that tells how long steps have waited. Belongs to one event loop.
     """
 
     def __init__(
@@ -109,8 +110,9 @@ class Scheduler:
         if self._may_begin(urgency):
             self.idle -= 1
             return
-        if len(self._waiting) >= self._waiting_limit:
-            raise EngineBusy(f"{len(self._waiting)} inference steps are waiting already; try again later")
+        before = sum(waits <= urgency for waits, _, _ in self._waiting)
+        if before >= self._waiting_limit:
+            raise EngineBusy(f"{before} inference steps are waiting already; try again later")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         place = (urgency, next(self._arrivals), turn)
         heapq.heappush(self._waiting, place)
@@ -125,8 +127,13 @@ class Scheduler:
             raise
 
     def _may_begin(self, urgency: Urgency) -> bool:
-        left = 1 if self._modest is not None and urgency >= self._modest else 0
-        return self.idle > left
+        return self.idle > self._left_to_others(urgency)
+
+    def _left_to_others(self, urgency: Urgency) -> int:
+        """Workers that a step may not have."""
+        if urgency is Urgency.UNATTENDED:
+            return self.workers // 2
+        return 1 if self._modest is not None and urgency >= self._modest else 0
 
     def _withdraw(self, place: tuple[Urgency, int, asyncio.Future[None]]) -> None:
         if place in self._waiting:

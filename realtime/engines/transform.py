@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-import msgspec
+from typing import Protocol
 
 from realtime.audio import Pcm
 from realtime.engines.base import Urgency
-from realtime.errors import InvalidRequest
 from realtime.structs import Strict
 
 
@@ -68,23 +65,4 @@ class Transform(Protocol):
 
 
 class Params(Strict):
-    """Base of every transform's parameters. Each has a default or must be given; values are read from strings."""
-
-
-ParamsT = TypeVar("ParamsT", bound=Params)
-
-
-def read_params(params: Mapping[str, str], into: type[ParamsT], transform: str) -> ParamsT:
-    """`params` as its own struct. For a wrong or unknown one `InvalidRequest` names it, and what there is."""
-    known = [field.name for field in msgspec.structs.fields(into)]
-    for name in params:
-        if name not in known:
-            raise InvalidRequest(
-                f"'params.{name}' is unknown to the transform {transform!r}, which knows: {', '.join(known)}.",
-                code="unknown_parameter",
-                param=f"params.{name}",
-            )
-    try:
-        return msgspec.convert(dict(params), into, strict=False)
-    except msgspec.ValidationError as problem:
-        raise InvalidRequest(f"'params' of the transform {transform!r}: {problem}.", param="params") from problem
+    """Base of every transform's parameters. Each has a default or must be given; all are read from texts."""

@@ -84,16 +84,13 @@ class Voicefilter:
         Raises `InvalidRequest` for sound that is shorter than `SHORTEST_MS`, or silent, `EngineBusy` from the
         scheduler. Cancelling withdraws the question, or abandons the answer if the model is at it.
         """
-        [voiceprint] = await self._encode([speech], Urgency.FINAL)
+        [voiceprint] = await self.encode_each([speech])
         return voiceprint
 
     async def encode_each(self, clips: Sequence[Pcm]) -> list[Voiceprint]:
-        """The same for each of `clips`, while nobody waits for a turn: conversations go first."""
-        return await self._encode(clips, Urgency.SPECULATIVE)
-
-    async def _encode(self, clips: Sequence[Pcm], urgency: Urgency) -> list[Voiceprint]:
+        """The same for each of `clips`."""
         counts: list[int] = []
-        async with aclosing(self._scheduler.steps(self._points(clips, counts), urgency)) as steps:
+        async with aclosing(self._scheduler.steps(self._points(clips, counts), Urgency.UNATTENDED)) as steps:
             points = [some async for some in steps]
         ends = np.cumsum(counts)[:-1]
         return [direction(of_one.mean(axis=0)) for of_one in np.split(np.concatenate(points), ends)] if points else []

@@ -24,8 +24,9 @@ from realtime.audio import SPEECH_RATE_HZ, Pcm, ms_to_samples
 from realtime.engines.cadence import Cadence, EvenStream
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
-from realtime.engines.transform import Frames, Params, read_params
+from realtime.engines.transform import Frames, Params
 from realtime.engines.webrtc_module import RATES_HZ, WebrtcModule
+from realtime.params import read_params
 
 INLINE_MS = 40
 """Of sound, which cost less than a millisecond."""
@@ -91,7 +92,7 @@ class WebrtcTransform:
 
         Cancelling leaves nothing behind.
         """
-        chosen = read_params(params, WebrtcParams, self.name)
+        chosen = read_params(params, WebrtcParams, "params")
         rate_hz = next((rate_hz for rate_hz in RATES_HZ if rate_hz >= frames.rate_hz), RATES_HZ[-1])
         # Filters between unusual rates take tens of milliseconds to make.
         cadence = await asyncio.to_thread(lambda: Cadence(frames, WebrtcMaker(rate_hz, chosen)))

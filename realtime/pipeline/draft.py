@@ -26,7 +26,7 @@ import numpy as np
 
 from realtime.audio import Pcm, ms_to_samples
 from realtime.engines.base import Listening, Segment, Transcriber, Urgency, Word
-from realtime.errors import EngineFailed
+from realtime.errors import EngineBusy, EngineFailed
 from realtime.pipeline.recording import Recording
 
 UNSETTLED_S = 0.2
@@ -75,7 +75,17 @@ DELAYS: Mapping[Literal["minimal", "low", "medium", "high", "xhigh"], Delay] = M
 class Draft:
     """The transcript of one turn as it comes into being. Belongs to one event loop; `segments` is run once."""
 
-    def __init__(self, transcriber: Transcriber, hints: Listening, delay: Delay = DELAYS["medium"]) -> None:
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        hints: Listening,
+        delay: Delay = DELAYS["medium"],
+        patience: int | None = None,
+    ) -> None:
+        """`patience` is how many hearings in a row may fail before it is told; None waits for the turn's last."""
+        self._patience = patience
+        self._failed = 0
+        """Hearings in a row, but for those that there was no room for."""
         self._transcriber = transcriber
         self._hints = hints
         self._hearings = delay.hearings
@@ -141,7 +151,7 @@ class Draft:
         """The text as it becomes certain and, after `end`, the rest; joined, it is the transcript.
 
         Cancelling, or closing it, abandons the hearing that runs. Raises what the transcriber raises in the last
-        hearing; one before that fails is left out.
+        hearing; one before that fails is left out, until there have been too many in a row.
         """
         while not await self._is_over():
             segment = await self._draft()
@@ -216,20 +226,29 @@ class Draft:
         """What is heard of the turn up to `end`; nothing when the turn is over before that, and more was said."""
         hints = replace(self._hints, urgency=Urgency.PARTIAL)
         async with asyncio.TaskGroup() as tasks:
-            hearing = tasks.create_task(self._words_if_possible(hints))
+            hearing = tasks.create_task(self._words_or_failure(hints))
             over = tasks.create_task(self._over.wait())
             await asyncio.wait((hearing, over), return_when=asyncio.FIRST_COMPLETED)
             if self._is_silent_since(end):
                 await asyncio.wait((hearing,))
             hearing.cancel()
             over.cancel()
-        return None if hearing.cancelled() else hearing.result()
+        if hearing.cancelled():
+            return None
+        heard = hearing.result()
+        if isinstance(heard, _Heard):
+            self._failed = 0
+            return heard
+        self._failed += not isinstance(heard, EngineBusy)
+        if self._failed == self._patience:
+            raise heard
+        return None  # there will be another; what is wrong for good, the last one tells
 
-    async def _words_if_possible(self, hints: Listening) -> _Heard | None:
+    async def _words_or_failure(self, hints: Listening) -> _Heard | EngineFailed:
         try:
             return await self._words(hints)
-        except EngineFailed:
-            return None  # there will be another; what is wrong for good, the last one tells
+        except EngineFailed as failure:
+            return failure
 
     async def _words(self, hints: Listening) -> _Heard:
         start_s = self._sound.start / self._transcriber.rate_hz

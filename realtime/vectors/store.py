@@ -24,7 +24,7 @@ Keys: TypeAlias = Sequence[Key] | Vectors
 MOST_DIMENSIONS = 65_536
 
 LIMIT_BYTES = 2 << 30
-"""Of keys and values in memory: half a million of 384 dimensions."""
+"""Of keys and values in memory: some 600,000 of 384 dimensions."""
 
 
 class VectorStore:
@@ -62,13 +62,17 @@ class VectorStore:
         """
         return await self._run(lambda: self._delete(keys))
 
-    async def get(self, keys: Keys) -> Entries:
-        """The entries that are there, in the order of `keys`. Cancelling is safe."""
-        return await self._run(lambda: self._get(keys))
+    async def get(self, keys: Keys, most_bytes: int | None = None) -> Entries:
+        """The entries that are there, in the order of `keys`, and as often. If they come to more than `most_bytes`,
+        that is an `InvalidRequest`, and nothing is put together. Cancelling is safe.
+        """
+        return await self._run(lambda: self._get(keys, most_bytes))
 
-    async def find(self, key: Key, count: int) -> Entries:
-        """Up to `count` entries, 1 or more, the most similar to `key` first, and how similar. Cancelling is safe."""
-        return await self._run(lambda: self._find(key, count))
+    async def find(self, key: Key, count: int, most_bytes: int | None = None) -> Entries:
+        """Up to `count` entries, 1 or more, the most similar to `key` first, and how similar; `most_bytes` as in `get`.
+        Cancelling is safe.
+        """
+        return await self._run(lambda: self._find(key, count, most_bytes))
 
     async def close(self) -> None:
         """Finish what was asked and let go of the file. Cancelling leaves it to the thread to finish."""
@@ -118,18 +122,18 @@ class VectorStore:
             self._journal.delete(names)
         return table.delete(names)
 
-    def _get(self, keys: Keys) -> Entries:
+    def _get(self, keys: Keys, most_bytes: int | None) -> Entries:
         table = self._opened()
-        return table.get(names_of(_checked(keys, table.dimensions)))
+        return table.get(names_of(_checked(keys, table.dimensions)), most_bytes)
 
-    def _find(self, key: Key, count: int) -> Entries:
+    def _find(self, key: Key, count: int, most_bytes: int | None) -> Entries:
         table = self._opened()
         if count < 1:
             raise InvalidRequest(f"The number of entries to find must be 1 or more, not {count}.", param="topk")
         wanted = _checked([key], table.dimensions)
         if not wanted.any():
             raise InvalidRequest("A key of nothing but zeros resembles nothing.", param="key")
-        return table.find(wanted, count)
+        return table.find(wanted, count, most_bytes)
 
     def _shut_down(self) -> None:
         # The file belongs to the thread that opened it.

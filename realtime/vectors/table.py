@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.errors import InvalidRequest
+
 Vectors = NDArray[np.float32]
 """Shape (vectors, dimensions)."""
 
@@ -22,6 +24,9 @@ AT_A_TIME = 1024
 
 ENTRY_BYTES = 200
 """Of an entry beside its key and its value: the objects that hold it."""
+
+SENT_BYTES = 32
+"""Of an entry beside its key and its value, at most, in an answer: lengths, and how similar it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,27 +109,40 @@ class Table:
         self._filled = len(self._names)
         return before - len(self._names)
 
-    def get(self, names: Iterable[bytes]) -> Entries:
-        """The entries that are there, in the order in which they are asked for."""
-        return self._entries([self._rows[name] for name in names if name in self._rows])
+    def get(self, names: Iterable[bytes], most_bytes: int | None = None) -> Entries:
+        """The entries that are there, in the order in which they are asked for, and as often.
 
-    def find(self, key: Vectors, count: int) -> Entries:
+        Raises `InvalidRequest`, before they are put together, if they come to more than `most_bytes`.
+        """
+        return self._entries([self._rows[name] for name in names if name in self._rows], "Keys", most_bytes)
+
+    def find(self, key: Vectors, count: int, most_bytes: int | None = None) -> Entries:
         """Up to `count` entries, those first whose keys point most nearly where `key`, shape (1, dimensions), does.
 
         A key without a direction, all zeros, resembles nothing: its similarity is 0. Equally similar ones come in the
-        order in which they were set, as long as none was deleted.
+        order in which they were set, as long as none was deleted. Raises as `get` does.
         """
         if not self._names:
-            return self._entries([], np.zeros(0, np.float32))
+            return self._entries([], "TopK", similarities=np.zeros(0, np.float32))
         similarities = self._directions[: len(self._names)] @ directions_of(key)[0]
         rows = np.arange(len(similarities))
         if count < len(rows):
             least = np.partition(similarities, len(rows) - count)[len(rows) - count]
             rows = np.flatnonzero(similarities >= least)
         best = rows[np.argsort(-similarities[rows], kind="stable")][:count]
-        return self._entries(best.tolist(), similarities[best].clip(-1, 1))
+        return self._entries(best.tolist(), "TopK", most_bytes, similarities[best].clip(-1, 1))
 
-    def _entries(self, rows: Sequence[int], similarities: Vectors | None = None) -> Entries:
+    def _entries(
+        self, rows: Sequence[int], field: str, most_bytes: int | None = None, similarities: Vectors | None = None
+    ) -> Entries:
+        """Those in `rows`, which `field` of a request asks for."""
+        size_bytes = sum(len(self._names[row]) + len(self._values[row]) + SENT_BYTES for row in rows)
+        if most_bytes is not None and size_bytes > most_bytes:
+            raise InvalidRequest(
+                f"'{field}' asks for {len(rows)} entries of {size_bytes} bytes; an answer has room for {most_bytes}.",
+                code="out_of_range",
+                param=field,
+            )
         packed = b"".join(self._names[row] for row in rows)
         keys = np.frombuffer(packed, "<f4").astype(np.float32).reshape(len(rows), self.dimensions or 0)
         return Entries(keys, tuple(self._values[row] for row in rows), similarities)

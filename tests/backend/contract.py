@@ -6,39 +6,28 @@ It lies beside the checkout; where it does not, the tests that need it are skipp
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import grpc
-import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
-CONTRACT = Path(__file__).parents[3] / "shared" / "contracts" / "backend.proto"
+from tools.describe_contract import DESCRIBED
 
 PATIENCE_S = 90
 """How long a call may take before a test gives up; nothing is measured with it."""
-
-needs_contract = pytest.mark.skipif(not CONTRACT.exists(), reason="the contract does not lie beside the checkout")
 
 
 @cache
 def contract_pool() -> DescriptorPool:
     """The contract's messages, which share no name with those of the project's own copy."""
-    from grpc_tools import protoc
-
     pool = DescriptorPool()
-    with tempfile.TemporaryDirectory() as folder:
-        described = Path(folder) / "contract.bin"
-        failed = protoc.main(["protoc", f"-I{CONTRACT.parent}", f"--descriptor_set_out={described}", str(CONTRACT)])
-        assert not failed
-        for file in FileDescriptorSet.FromString(described.read_bytes()).file:
-            pool.Add(file)
+    for file in FileDescriptorSet.FromString(DESCRIBED.read_bytes()).file:
+        pool.Add(file)
     return pool
 
 

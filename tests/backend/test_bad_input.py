@@ -122,6 +122,10 @@ WRONG = [
     wrong("AudioToAudioStream", INVALID, "tools", speech_config(tools="{")),
     wrong("AudioToAudioStream", INVALID, "input_sample_rate", speech_config(input_sample_rate=1)),
     wrong("StoresSet", INVALID, "Values", pb.StoresSetOptions(Keys=KEYS)),
+    wrong("StoresGet", INVALID, "keys", pb.StoresGetOptions()),
+    wrong("StoresGet", INVALID, "Key 0", pb.StoresGetOptions(Keys=[pb.StoresKey()])),
+    wrong("StoresDelete", INVALID, "keys", pb.StoresDeleteOptions()),
+    wrong("StoresDelete", INVALID, "Key 1", pb.StoresDeleteOptions(Keys=[*KEYS, pb.StoresKey()])),
     wrong("StoresFind", INVALID, "TopK", pb.StoresFindOptions(Key=KEYS[0], TopK=0)),
     wrong("StoresFind", INVALID, "Key", pb.StoresFindOptions(TopK=1)),
 ]
@@ -138,8 +142,8 @@ ON_DEMAND: dict[str, Callable[[], Any]] = {
     "webrtc": partial(opened, "webrtc"),
 }
 
-CANNOT_BE_WRONG = {"Health", "Status", "Free", "GetMetrics", "ModelMetadata", "StoresGet", "StoresDelete"}
-"""Calls that take nothing, read nothing of it, or find nothing of what is not there."""
+CANNOT_BE_WRONG = {"Health", "Status", "Free", "GetMetrics", "ModelMetadata"}
+"""Calls that take nothing, or read nothing of it."""
 
 
 @pytest.fixture

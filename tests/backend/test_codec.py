@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import grpc
 import numpy as np
 import pytest
 
 from realtime.audio import Audio, Pcm
-from realtime.backend.codec import Codec
-from realtime.backend.codings import IDLE_S, Shelf
+from realtime.backend.codec import BESIDE_BYTES, MOST_FRAMES, STEP_FRAMES, Codec
+from realtime.backend.codings import IDLE_S, LONGEST_NAME, Shelf
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.codecs.g711 import ulaw
+from realtime.codecs.opus import OpusDecoder, OpusEncoder
 from realtime.codecs.pcm16 import Pcm16
 from realtime.codecs.resample import resample
 from realtime.errors import EngineBusy, InvalidRequest
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import premises_of
 from tests.codecs.signals import noise, sine, snr_db
+from tests.server.house import until
 
 DELAY_SAMPLES = 312
 """Of Opus."""
@@ -172,6 +175,7 @@ async def test_frames_of_other_lengths_are_decoded(codec: Codec) -> None:
         ({"options": {"codec": "mp3"}}, "options.codec"),
         ({"options": {"bitrate": "fast"}}, "options.bitrate"),
         ({"options": {"bitrate": "5999"}}, "options.bitrate"),
+        ({"options": {"bitrate": "256001"}}, "options.bitrate"),
         ({"options": {"application": "music"}}, "options.application"),
         ({"options": {"drain": "perhaps"}}, "options.drain"),
         ({"options": {"complexity": "3"}}, "options.complexity"),
@@ -215,21 +219,139 @@ async def test_streams_are_counted_and_the_idle_ones_forgotten() -> None:
     shelf: Shelf[object] = Shelf(2, lambda: now_s)
     async with shelf.take("a", object) as first:
         async with shelf.take("b", object):
+            with pytest.raises(EngineBusy, match="2 streams"):
+                async with shelf.take("c", object):
+                    pass
+            now_s = IDLE_S + 1
+            with pytest.raises(EngineBusy):  # both are at work, however long ago they were named
+                async with shelf.take("c", object):
+                    pass
+        now_s += IDLE_S + 1
+        async with shelf.take("c", object):  # "b" is idle, though "a", still at work, was named before it
             pass
-        with pytest.raises(EngineBusy, match="2 streams"):
-            async with shelf.take("c", object):
-                pass
-        now_s = IDLE_S + 1
-        with pytest.raises(EngineBusy):  # "a" is at work, however long ago it was named
-            async with shelf.take("c", object):
-                pass
     async with shelf.take("a", object) as again:
         assert again is first
-    async with shelf.take("c", object):  # "b" is idle
-        pass
     now_s += IDLE_S + 1
     async with shelf.take("a", object) as another:
         assert another is not first
+
+
+async def test_an_idle_stream_goes_though_nobody_calls() -> None:
+    shelf: Shelf[object] = Shelf(idle_s=0.01)
+    async with shelf.take("a", object):
+        async with shelf.take("b", object):
+            pass
+        await until(lambda: len(shelf) == 1)
+    await until(lambda: len(shelf) == 0)
+
+
+async def test_a_stream_has_a_short_name(codec: Codec) -> None:
+    fitting = "a" * LONGEST_NAME
+    await codec.audio_encode(pb.AudioEncodeRequest(options={"stream_id": fitting}))
+    await codec.audio_decode(pb.AudioDecodeRequest(options={"session_id": fitting}))
+    with pytest.raises(InvalidRequest, match=r"'options\.stream_id'.*<= 128"):
+        await codec.audio_encode(pb.AudioEncodeRequest(options={"stream_id": fitting + "a"}))
+    with pytest.raises(InvalidRequest, match=r"'options\.session_id'.*<= 128"):
+        await codec.audio_decode(pb.AudioDecodeRequest(options={"session_id": fitting + "a"}))
+
+
+LONG_PACKET = bytes([0b00011_0_11, 2])
+"""Of 120 ms in 2 bytes: two frames of 60 ms (RFC 6716, 3.2.5) with nothing in them."""
+
+
+@pytest.mark.parametrize("options", [{}, {"session_id": "a"}])
+async def test_a_few_bytes_do_not_become_gigabytes(options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes more than an answer may hold is refused when it does, with little more decoded than that."""
+    decoded: list[int] = []
+    decode = OpusDecoder.decode
+
+    def counted(decoder: OpusDecoder, packet: bytes) -> Pcm:
+        made = decode(decoder, packet)
+        decoded.append(len(made))
+        return made
+
+    monkeypatch.setattr(OpusDecoder, "decode", counted)
+    codec = Codec(premises_of(max_message_bytes=1 << 20))
+    frames = [LONG_PACKET] * 20_000  # 40 kB that hold 230 MB
+    with pytest.raises(InvalidRequest, match=r"'frames' makes an answer of more.*grpc\.max_message_bytes") as refused:
+        await codec.audio_decode(pb.AudioDecodeRequest(frames=frames, options=options))
+    assert (refused.value.reason, refused.value.param) == ("out_of_range", "frames")
+    assert 2 * sum(decoded) + BESIDE_BYTES > 1 << 20
+    assert 2 * sum(decoded) < (1 << 20) + 2 * STEP_FRAMES * 5760
+    decoded.clear()
+    fitting = await codec.audio_decode(pb.AudioDecodeRequest(frames=frames[:90]))
+    assert len(fitting.pcm_data) == 2 * 90 * 5760
+
+
+async def test_frames_are_counted(codec: Codec) -> None:
+    """Before any is decoded: the first is damaged, and that is not what is said."""
+    for options in ({}, {"codec": "pcmu"}):
+        frames = [b""] * (MOST_FRAMES + 1)
+        with pytest.raises(InvalidRequest, match=f"'frames' has {MOST_FRAMES + 1} items") as refused:
+            await codec.audio_decode(pb.AudioDecodeRequest(frames=frames, options=options))
+        assert (refused.value.reason, refused.value.param) == ("out_of_range", "frames")
+
+
+async def test_telephone_sound_too_long_for_an_answer_is_refused() -> None:
+    """Also in one frame."""
+    codec = Codec(premises_of(max_message_bytes=1 << 16))
+    with pytest.raises(InvalidRequest, match="'frames' makes an answer of more") as refused:
+        await codec.audio_decode(pb.AudioDecodeRequest(frames=[bytes(1 << 15)], options={"codec": "pcma"}))
+    assert refused.value.reason == "out_of_range"
+
+
+async def test_sound_that_makes_too_many_frames_is_refused() -> None:
+    """Little sound at a high bitrate is more than it was."""
+    codec = Codec(premises_of(max_message_bytes=1 << 16))
+    request = pb.AudioEncodeRequest(pcm_data=pcm16(noise(10 * 8000)), sample_rate=8000, options={"bitrate": "256000"})
+    with pytest.raises(InvalidRequest, match="'pcm_data' makes an answer of more") as refused:
+        await codec.audio_encode(request)
+    assert (refused.value.reason, refused.value.param) == ("out_of_range", "pcm_data")
+
+
+async def test_what_is_given_up_ends_soon(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the step that runs, and the stream is free for the next call."""
+    begun = threading.Event()
+    decoded: list[int] = []
+    decode = OpusDecoder.decode
+
+    def counted(decoder: OpusDecoder, packet: bytes) -> Pcm:
+        begun.set()
+        decoded.append(1)
+        return decode(decoder, packet)
+
+    monkeypatch.setattr(OpusDecoder, "decode", counted)
+    options = {"session_id": "a"}
+    working = asyncio.create_task(
+        codec.audio_decode(pb.AudioDecodeRequest(frames=[LONG_PACKET] * 5000, options=options))
+    )
+    await asyncio.to_thread(begun.wait)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert len(decoded) <= 3 * STEP_FRAMES
+    once = await codec.audio_decode(pb.AudioDecodeRequest(frames=[LONG_PACKET], options=options))
+    assert once.samples_per_frame == 5760
+
+
+async def test_encoding_that_is_given_up_ends_soon(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a second of sound or two."""
+    begun = threading.Event()
+    pushed: list[int] = []
+    push = OpusEncoder.push
+
+    def counted(encoder: OpusEncoder, pcm: Pcm) -> list[bytes]:
+        begun.set()
+        pushed.append(len(pcm))
+        return push(encoder, pcm)
+
+    monkeypatch.setattr(OpusEncoder, "push", counted)
+    working = asyncio.create_task(codec.audio_encode(pb.AudioEncodeRequest(pcm_data=bytes(2 * 60 * 48_000))))
+    await asyncio.to_thread(begun.wait)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert sum(pushed) <= 5 * 48_000
 
 
 async def test_speech_resampled_for_opus_is_as_from_a_file(codec: Codec) -> None:

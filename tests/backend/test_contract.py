@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,8 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from realtime.backend.pb import backend_pb2 as pb
-from tests.backend.contract import contract_pool, contract_service, needs_contract
-
-pytestmark = needs_contract
+from tests.backend.contract import contract_pool, contract_service
+from tools.describe_contract import DESCRIBED, describe
 
 OURS = pb.DESCRIPTOR.services_by_name["Backend"]
 
@@ -42,6 +42,15 @@ def described(message: Descriptor) -> dict[str, Any]:
 def messages() -> list[str]:
     """The contract's, by name."""
     return sorted(contract_pool().FindFileByName("backend.proto").message_types_by_name)
+
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "contracts" / "backend.proto"
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the contract itself does not lie beside the checkout")
+def test_what_is_known_of_the_contract_is_what_is_published() -> None:
+    """Byte for byte."""
+    assert DESCRIBED.read_bytes() == describe(PUBLISHED)
 
 
 def test_every_message_is_the_same() -> None:

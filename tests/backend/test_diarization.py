@@ -132,7 +132,7 @@ async def test_words_come_with_their_turns(room: Diarization, transcriber: FakeT
     found = await room.diarize(pb.DiarizeRequest(dst=path, include_text=True, language="en-GB", threads=3))
     assert [segment.text for segment in found.segments] == ["Hello, who is there?", "It is me.", "Ah, come in."]
     assert found.language == "en"
-    assert {(asking.language, asking.urgency) for asking in transcriber.asked} == {("en", Urgency.SPECULATIVE)}
+    assert {(asking.language, asking.urgency) for asking in transcriber.asked} == {("en", Urgency.UNATTENDED)}
     assert [len(heard) / SPEECH_RATE_HZ for heard in transcriber.heard] == pytest.approx([2, 3, 2.5], abs=0.2)
 
 

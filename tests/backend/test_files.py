@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import resource
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from realtime.audio import Audio
 from realtime.backend.files import Files
-from realtime.codecs.containers import read_audio, write_wav
-from realtime.errors import InvalidRequest, NotPermitted
+from realtime.codecs.containers import encode_wav, read_audio, write_wav
+from realtime.errors import EngineBusy, InvalidRequest, NotPermitted
 
 TONE = Audio(np.sin(np.arange(1600, dtype=np.float32) / 10) * np.float32(0.5), 16_000)
 
@@ -59,6 +65,122 @@ async def test_what_lies_outside_is_not_touched(folders: tuple[Path, Path], way:
     with pytest.raises(NotPermitted, match="'dst' lies outside"):
         await files.write_wav(str(path), "dst", Audio(TONE.pcm[:10], 16_000))
     assert (outside / "tone.wav").read_bytes() == before
+
+
+# --- odd names, and what is no file -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "circle", "circle/tone.wav", "tone.wav/below.wav", "pipe", "/dev/null"])
+async def test_what_is_no_file_is_refused(folders: tuple[Path, Path], name: str) -> None:
+    """By the field, at once, and whoever wants to read or to write."""
+    inside, _ = folders
+    (inside / "circle").symlink_to(inside / "elcric")
+    (inside / "elcric").symlink_to(inside / "circle")
+    os.mkfifo(inside / "pipe")
+    files = Files([inside, Path("/dev")])
+    before = sorted(inside.iterdir())
+    async with asyncio.timeout(5):  # a pipe would be waited for
+        for refused in (
+            files.read_audio(str(inside / name), "dst"),
+            files.read_rate(str(inside / name), "dst"),
+            files.write_wav(str(inside / name), "dst", TONE),
+            asyncio.to_thread(files.readable, str(inside / name), "dst"),
+            asyncio.to_thread(files.writable, str(inside / name), "dst"),
+        ):
+            with pytest.raises(InvalidRequest, match="'dst'") as problem:
+                await refused
+            assert problem.value.param == "dst"
+    assert sorted(inside.iterdir()) == before
+
+
+async def test_a_circle_outside_is_outside(folders: tuple[Path, Path]) -> None:
+    inside, outside = folders
+    (outside / "circle").symlink_to(outside / "circle")
+    for path in (outside / "circle", inside / ".." / "outside" / "circle"):
+        with pytest.raises(NotPermitted):
+            await Files([inside]).read_audio(str(path), "dst")
+
+
+# --- how much a file may hold ---------------------------------------------------------------------------------------
+
+
+async def test_samples_are_counted(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each channel, at any rate, and of all together: an hour may be more than four."""
+    inside, _ = folders
+    monkeypatch.setattr("realtime.backend.files.MOST_SAMPLES", 50_000)
+    for name, channels in (("fits.flac", 4), ("long.flac", 5)):
+        soundfile.write(inside / name, np.zeros((50_000, channels), np.float32), 96_000)
+    files = Files([inside])
+    assert len((await files.read_audio(str(inside / "fits.flac"), "dst")).pcm) == 50_000
+    with pytest.raises(InvalidRequest, match="'dst': The audio has more than 50000 samples") as refused:
+        await files.read_audio(str(inside / "long.flac"), "dst")
+    assert (refused.value.reason, refused.value.param) == ("out_of_range", "dst")
+    assert await files.read_rate(str(inside / "long.flac"), "dst") == 96_000
+
+
+async def test_a_huge_file_is_refused_unread(folders: tuple[Path, Path]) -> None:
+    """It takes no room on the disk, and would take 200 GB in memory."""
+    inside, _ = folders
+    with (inside / "sparse.wav").open("wb") as file:
+        file.write(encode_wav(TONE))
+        file.truncate(200 << 30)
+    with pytest.raises(InvalidRequest, match=f"'dst': The file has {200 << 30} bytes") as refused:
+        await Files([inside]).read_audio(str(inside / "sparse.wav"), "dst")
+    assert refused.value.reason == "out_of_range"
+
+
+# --- what is written is written whole -------------------------------------------------------------------------------
+
+
+async def test_a_full_disk_leaves_the_old_file(folders: tuple[Path, Path]) -> None:
+    """And nothing beside it."""
+    inside, _ = folders
+    before = (inside / "tone.wav").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(EngineBusy, match="'dst' cannot be written: File too large"):
+            await Files([inside]).write_wav(
+                str(inside / "tone.wav"), "dst", Audio(np.zeros(160_000, np.float32), 16_000)
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [child.name for child in inside.iterdir()] == ["tone.wav"]
+    assert (inside / "tone.wav").read_bytes() == before
+
+
+async def test_who_gives_up_leaves_the_old_file(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, _ = folders
+    before = (inside / "tone.wav").read_bytes()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> None:
+        begun.set()
+        go_on.wait()
+        write_wav(*arguments)
+
+    monkeypatch.setattr("realtime.backend.files.write_wav", slowly)
+    writing = asyncio.create_task(Files([inside]).write_wav(str(inside / "tone.wav"), "dst", Audio(TONE.pcm[:9], 8000)))
+    await asyncio.to_thread(begun.wait)
+    writing.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert [child.name for child in inside.iterdir()] == ["tone.wav"]
+    assert (inside / "tone.wav").read_bytes() == before
+
+
+async def test_the_new_file_has_the_old_ones_rights(folders: tuple[Path, Path]) -> None:
+    """And a link to it stays a link."""
+    inside, _ = folders
+    (inside / "tone.wav").chmod(0o640)
+    (inside / "link.wav").symlink_to(inside / "tone.wav")
+    place = await Files([inside]).write_wav(str(inside / "link.wav"), "dst", Audio(TONE.pcm[:9], 8000))
+    assert place == inside / "tone.wav"
+    assert place.stat().st_mode & 0o777 == 0o640
+    assert (inside / "link.wav").is_symlink()
+    assert read_audio(place).rate_hz == 8000
 
 
 async def test_without_folders_nothing_is_touched(folders: tuple[Path, Path]) -> None:

@@ -82,19 +82,19 @@ async def test_what_was_asked_for_reaches_the_transcriber(clip: str, tmp_path: P
         pb.TranscriptRequest(dst=clip, timestamp_granularities=["segment"], threads=7, stream=True, **wanted)
     )
     plain, chosen = transcriber.asked
-    assert (plain.language, plain.timestamps, plain.words, plain.urgency) == (None, False, False, Urgency.FINAL)
+    assert (plain.language, plain.timestamps, plain.words, plain.urgency) == (None, False, False, Urgency.UNATTENDED)
     assert (chosen.language, chosen.prompt, chosen.temperature, chosen.translate) == ("de", "A letter.", 0.5, True)
     assert (chosen.timestamps, chosen.words) == (True, False)
 
 
-async def test_a_long_file_is_heard_in_clips_and_lets_turns_go_first(tmp_path: Path) -> None:
+async def test_a_long_file_is_heard_in_clips(tmp_path: Path) -> None:
     transcriber = FakeTranscriber(["One.", "Two.", "Three."])
     path = recorded(tmp_path / "long.wav", sound(320, *(20_000, 1600) * 3))
     result = await hearing(fake_engines(transcriber=transcriber), tmp_path).audio_transcription(
         pb.TranscriptRequest(dst=path, language="auto")
     )
     assert result.text == "One. Two. Three."
-    assert {(asked.urgency, asked.timestamps) for asked in transcriber.asked} == {(Urgency.SPECULATIVE, True)}
+    assert {(asked.urgency, asked.timestamps) for asked in transcriber.asked} == {(Urgency.UNATTENDED, True)}
     assert [segment.start for segment in result.segments] == sorted(segment.start for segment in result.segments)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -20,7 +21,7 @@ from realtime.engines.ensemble import Engines
 from realtime.engines.faster_whisper import open_faster_whisper
 from realtime.engines.silero import open_silero
 from realtime.engines.smart_turn import open_smart_turn
-from realtime.errors import EngineFailed, InvalidRequest
+from realtime.errors import EngineBusy, EngineFailed, InvalidRequest
 from tests.backend.doorway import Doorway
 from tests.backend.rooms import all_sent, premises_of, said
 from tests.end_to_end.wer import word_error_rate
@@ -209,17 +210,54 @@ async def test_what_cannot_be_later_ends_the_stream(request_: pb.TranscriptLiveR
 
 
 async def test_a_transcriber_that_fails_ends_the_stream_at_once() -> None:
-    """Though the client would say more."""
-    engines = fake_engines(transcriber=FakeTranscriber([EngineFailed("deaf")]))
-    async with Doorway(premises_of(engines)) as door:
+    """Though somebody still speaks, and the client would say more: once it has failed twice in a row."""
+    transcriber = FakeTranscriber([EngineFailed("deaf")])
+    async with Doorway(premises_of(fake_engines(transcriber=transcriber))) as door:
         call = door.stub.AudioTranscriptionLive()
         await call.write(config(**SERVER_VAD))
         assert (await call.read()).ready
-        await call.write(utterance())
+        await call.write(audio(voice(3000, SPEECH_RATE_HZ)))
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await call.read()
         assert failed.value.code() is grpc.StatusCode.INTERNAL
         assert failed.value.details() == "deaf"
+    assert len(transcriber.heard) == 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [EngineFailed("deaf"), "Good morning.", EngineFailed("deaf"), "Good morning."],
+        [EngineBusy("full"), EngineBusy("full"), EngineBusy("full"), "Good morning."],
+    ],
+)
+async def test_hearings_that_fail_now_and_then_are_left_out(script: list[str | Exception]) -> None:
+    """And so are those that there is no room for, however many: they are what may be left out."""
+    transcriber = FakeTranscriber(script)
+    sent: list[pb.TranscriptLiveResponse] = []
+
+    def heard(times: int) -> bool:
+        return len(transcriber.heard) == times
+
+    async def speak() -> AsyncIterator[pb.TranscriptLiveRequest]:
+        yield config(**SERVER_VAD)
+        for hearing in range(1, len(script)):
+            yield audio(voice(800, SPEECH_RATE_HZ))
+            await until(partial(heard, hearing))
+        yield audio(quiet(768, SPEECH_RATE_HZ))
+
+    async def send(response: pb.TranscriptLiveResponse) -> None:
+        sent.append(response)
+
+    await Live(premises_of(fake_engines(transcriber=transcriber))).audio_transcription_live(speak(), send)
+    assert deltas(sent) == "Good morning."
+
+
+async def test_the_last_hearing_of_an_utterance_may_not_fail() -> None:
+    """There is none after it."""
+    engines = fake_engines(transcriber=FakeTranscriber([EngineFailed("deaf")]))
+    with pytest.raises(EngineFailed, match="deaf"):
+        await answers(engines, config(delay="xhigh", **SERVER_VAD), audio(voice(640, SPEECH_RATE_HZ)))
 
 
 async def test_who_leaves_takes_all_work_along() -> None:

@@ -20,6 +20,7 @@ from realtime.models.store import ModelStore
 from realtime.settings import DEFAULT_INSTRUCTIONS
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import everything, premises_of
+from tests.engines.llama import conversation, parts_of, words_of
 from tests.fakes import fake_engines
 from tests.server.house import until
 
@@ -43,6 +44,9 @@ TOOLS = json.dumps(
     ]
 )
 HELLO = "<|im_end|>\n<|im_start|>user\nHello.<|im_end|>\n<|im_start|>assistant\n"
+SLOTS = 4
+THEIRS = SLOTS // 2
+"""What programs may have of the model."""
 STORY = pb.PredictOptions(Prompt="Once upon a time", Tokens=300)
 
 
@@ -52,7 +56,7 @@ def llama(model_store: ModelStore) -> Iterator[LlamaCpp]:
         model_path=model_store.path,
         scheduler=Scheduler(1),
         threads=1,
-        options={"slots": 2, "context_tokens": 1024, "waiting_limit": 0},
+        options={"slots": SLOTS, "context_tokens": 1024, "waiting_limit": 0, "grammars": True},
     )
     engine = open_llama_cpp(shop)
     yield engine
@@ -64,7 +68,7 @@ async def serving(llama: LlamaCpp) -> AsyncIterator[Doorway]:
     """Over when the model has stopped writing for this test's event loop."""
     async with Doorway(premises_of(fake_engines(chat=llama))) as door:
         yield door
-        await until(lambda: llama._writers.idle == 2)
+        await until(lambda: llama._writers.idle == SLOTS)
         await llama._writers.run(int, Urgency.PARTIAL)
 
 
@@ -126,24 +130,27 @@ async def test_grammar_stops_seeds_and_limits_hold(llama: LlamaCpp) -> None:
 
 async def test_a_client_that_cancels_stops_the_model(llama: LlamaCpp) -> None:
     async with serving(llama) as door:
-        streams = [door.stub.PredictStream(STORY) for _ in range(2)]
+        streams = [door.stub.PredictStream(STORY) for _ in range(THEIRS)]
         for stream in streams:
             await stream.read()
-        assert llama._writers.idle == 0
+        assert llama._writers.idle == SLOTS - THEIRS
         for stream in streams:
             stream.cancel()
-        await until(lambda: llama._writers.idle == 2)
+        await until(lambda: llama._writers.idle == SLOTS)
         assert llama.work
         assert llama.work.tokens < 200  # of 300
 
 
-async def test_one_too_many_is_refused(llama: LlamaCpp) -> None:
+async def test_one_too_many_is_refused_and_no_conversation_is_kept_out(llama: LlamaCpp) -> None:
     async with serving(llama) as door:
-        streams = [door.stub.PredictStream(STORY) for _ in range(2)]
+        streams = [door.stub.PredictStream(STORY) for _ in range(THEIRS)]
         for stream in streams:
             await stream.read()
         code, _ = await refusal(door.stub.Predict(asked("Hello.")))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        parts = await parts_of(llama, conversation("What is the capital of France?"))
+        assert "Paris" in words_of(parts)
+        assert llama.wait_s == 0
         for stream in streams:
             stream.cancel()
 
@@ -173,8 +180,8 @@ async def test_tokens_there_and_back(llama: LlamaCpp) -> None:
         code, message = await refusal(door.stub.Detokenize(pb.DetokenizeRequest(tokens=[10_000_000])))
         assert code is grpc.StatusCode.INVALID_ARGUMENT
         assert "'tokens'" in message
-        conversation = await door.stub.TokenizeString(asked("Hello."))
-        read = (await door.stub.Detokenize(pb.DetokenizeRequest(tokens=conversation.tokens))).content
+        rendered = await door.stub.TokenizeString(asked("Hello."))
+        read = (await door.stub.Detokenize(pb.DetokenizeRequest(tokens=rendered.tokens))).content
         assert read == f"<|im_start|>system\n{DEFAULT_INSTRUCTIONS}{HELLO}"
 
 
@@ -196,5 +203,5 @@ async def test_what_the_model_did_last(llama: LlamaCpp) -> None:
         assert told.tokens_per_second == pytest.approx(
             1000 * (reply.tokens - 1) / reply.timing_token_generation, rel=0.2
         )
-        assert told.slot_id in (0, 1)
+        assert told.slot_id in range(SLOTS)
         assert told.prompt_json_for_slot == ""

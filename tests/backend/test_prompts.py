@@ -8,7 +8,7 @@ import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.prompts import prompt_of
-from realtime.engines.base import Ability, Image, Message, Prompt, Tool, ToolCall
+from realtime.engines.base import Ability, Image, Message, Prompt, Tool, ToolCall, Urgency
 from realtime.engines.sampling import Sampling, Truncation
 from realtime.errors import InvalidRequest, NotServed
 from tests.fakes import FakeChat
@@ -49,6 +49,7 @@ def test_a_conversation_keeps_its_roles_words_and_calls() -> None:
         ),
         temperature=0.0,
         truncation=Truncation(retention=None),
+        urgency=Urgency.UNATTENDED,
     )
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from realtime.backend.door import Door
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.errors import BadConfiguration
+from realtime.backend.remote.refusals import refusal as refusal_from_afar
+from realtime.errors import BadConfiguration, ContextTooLong
 from realtime.keys import Keyring
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.remote_backend import BareBackend, opened
@@ -111,6 +112,28 @@ async def test_statuses_come_back_as_they_are(code: grpc.StatusCode) -> None:
         assert await refusal(stream.read()) == (code, "no such boat")
 
 
+async def test_what_is_told_beside_a_status_comes_along() -> None:
+    """So that an error is known for what it is behind a route, too."""
+    told = (("realtime-error", "context_length_exceeded"), ("hint", "shorter"), ("proof-bin", b"\0\xff"))
+
+    async def refuse(request: Any, context: Any) -> pb.Reply:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "9 tokens, room for 8", told)
+        raise AssertionError
+
+    async def refuse_plainly(request: Any, context: Any) -> pb.Result:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no")
+        raise AssertionError
+
+    async with routed(BareBackend({"Predict": refuse, "GenerateImage": refuse_plainly})) as door:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await door.stub.Predict(pb.PredictOptions(Prompt="Hi"))
+        assert tuple(refused.value.trailing_metadata() or ()) == told
+        assert isinstance(refusal_from_afar(refused.value, "there:1", "Predict"), ContextTooLong)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await door.stub.GenerateImage(pb.GenerateImageRequest())
+        assert not refused.value.trailing_metadata()
+
+
 async def test_the_remaining_time_goes_with_the_call_and_so_does_cancelling() -> None:
     """Work that nobody waits for any more ends."""
     gate = asyncio.Event()
@@ -187,6 +210,9 @@ async def test_without_a_route_the_reason_is_told() -> None:
         ({"routes": {"PaintImage": "grpc://10.0.0.7:1"}}, "grpc.routes.PaintImage"),
         ({"routes": {"GenerateImage": "http://10.0.0.7:1"}}, "grpc.routes.GenerateImage"),
         ({"routes": {"GenerateImage": "grpc://10.0.0.7"}}, "10.0.0.7"),
+        ({"routes": {"StoresFind": "grpc://10.0.0.7:1,10.0.0.8:1"}}, "grpc.routes.StoresFind.* must be one"),
+        ({"routes": {"AudioDecode": "grpc://10.0.0.7:1,10.0.0.8:1"}}, "grpc.routes.AudioDecode.* must be one"),
+        ({"routes": {"StopFineTune": "grpc://10.0.0.7:1,10.0.0.8:1"}}, "grpc.routes.StopFineTune.* must be one"),
         ({"routes": {}, "route_options": {"tokn": "x"}}, "grpc.route_options"),
         ({"routes": {"Free": "grpc://a:1"}, "route_options": {"tls_authority": "/nowhere.pem"}}, "tls = true"),
         (

@@ -14,7 +14,6 @@ from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.speakers import Speakers
 from realtime.backend.voices import LONGEST_S, listen_to
 from realtime.codecs.containers import write_wav
-from realtime.engines.base import Urgency
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.speaker import Voiceprint
 from realtime.errors import InvalidRequest, NotLoaded, NotPermitted, NotServed
@@ -173,7 +172,7 @@ async def test_a_detector_and_an_encoder_may_want_different_rates() -> None:
     scheduler = Scheduler(1)
     audio = Audio(np.concatenate((PAUSE, voice_of(0.5, 1000), PAUSE)), SPEECH_RATE_HZ)
     for rate_hz in (8_000, 16_000, 24_000):
-        heard = await listen_to(audio, rate_hz, FakeDetector(), scheduler, Urgency.FINAL)
+        heard = await listen_to(audio, rate_hz, FakeDetector(), scheduler)
         [one] = heard.spoken
         assert one.start / rate_hz == pytest.approx(1, abs=0.08)
         assert one.end / rate_hz == pytest.approx(2, abs=0.08)

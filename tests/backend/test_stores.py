@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.stores import Stores
+from realtime.backend.stores import Stores, written_keys
 from realtime.errors import InvalidRequest
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import premises_of
@@ -50,6 +50,38 @@ async def test_the_four_calls() -> None:
 async def test_a_search_is_for_something(top_k: int) -> None:
     with pytest.raises(InvalidRequest, match="'TopK' must be 1 or more"):
         await Stores(premises_of()).stores_find(pb.StoresFindOptions(Key=keys([1])[0], TopK=top_k))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (3, 31), (2, 32), (3, 4096)])
+def test_keys_are_written_as_protobuf_writes_them(shape: tuple[int, int]) -> None:
+    """However many bytes it takes to say how long they are."""
+    vectors = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    expected = pb.StoresGetResult(Keys=[pb.StoresKey(Floats=row) for row in vectors])
+    assert written_keys(vectors) == expected.SerializeToString()
+
+
+async def test_more_than_a_message_holds_is_not_put_together() -> None:
+    """A key that is named often, or a search for all; what fits comes, and what a search leaves out is not counted."""
+    async with Doorway(premises_of(max_message_bytes=1 << 20)) as door:
+        stub = door.stub
+        for number in range(4):
+            await stub.StoresSet(pb.StoresSetOptions(Keys=keys([number, 1]), Values=values(bytes(300_000))))
+        for call, field in (
+            (stub.StoresGet(pb.StoresGetOptions(Keys=keys(*[[1.0, 1.0]] * 1000))), "Keys"),
+            (stub.StoresFind(pb.StoresFindOptions(Key=keys([1, 1])[0], TopK=2**31 - 1)), "TopK"),
+        ):
+            status, message = await refusal(call)
+            assert status is grpc.StatusCode.OUT_OF_RANGE
+            assert f"'{field}' asks for " in message
+        assert len((await stub.StoresGet(pb.StoresGetOptions(Keys=keys(*[[1.0, 1.0]] * 3)))).Values) == 3
+        assert len((await stub.StoresFind(pb.StoresFindOptions(Key=keys([1, 1])[0], TopK=3))).Values) == 3
+
+
+async def test_a_search_for_more_than_there_is_finds_all() -> None:
+    stores = Stores(premises_of())
+    await stores.stores_set(SET)
+    found = await stores.stores_find(pb.StoresFindOptions(Key=keys([1, 0])[0], TopK=2**31 - 1))
+    assert len(contents(found)) == len(found.Similarities) == 3
 
 
 async def test_what_is_wrong_has_its_status_over_the_channel() -> None:

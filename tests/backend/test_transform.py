@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from realtime.audio import Audio, Pcm
+from realtime.backend.files import Files
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.transform import Transforms
 from realtime.codecs.containers import read_audio, write_wav
+from realtime.codecs.resample import resample
 from realtime.engines.base import Urgency
 from realtime.engines.resampling import Resampling
 from realtime.engines.scheduler import Scheduler
@@ -130,8 +132,8 @@ async def test_the_first_message_is_a_config() -> None:
         ({"sample_format": 2}, "config.sample_format", "2 is unknown; there are: F32_LE"),
         ({"params": {"transform": "autotune"}}, "params.transform", "there are: deepfilter, resample, webrtc"),
         ({"params": {"transform": "grpc://10.0.0.1:50051"}}, "params.transform", "is unknown"),
-        ({"params": {"volume": "1"}}, "params.volume", "'params.volume' is unknown.*knows: gain, delay"),
-        ({"params": {"gain": "loud"}}, "params", "Expected `float`"),
+        ({"params": {"volume": "1"}}, "params.volume", "'params.volume' is unknown; there are: gain, delay"),
+        ({"params": {"gain": "loud"}}, "params.gain", "Expected `float`"),
     ],
 )
 async def test_a_config_that_cannot_be_is_refused(fields: dict[str, object], param: str, message: str) -> None:
@@ -181,7 +183,7 @@ async def test_a_file_is_made_anew_where_it_was(tmp_path: Path) -> None:
     assert (result.dst, result.sample_rate, result.samples) == (str(tmp_path / "out.wav"), 16_000, 40_001)
     assert not result.reference_provided
     assert np.abs(made.pcm - sound / 2).max() < 1 / 16_384
-    assert marking.asked == [Frames(rate_hz=16_000, samples=16_000, urgency=Urgency.PARTIAL)]
+    assert marking.asked == [Frames(rate_hz=16_000, samples=16_000, urgency=Urgency.UNATTENDED)]
 
 
 @pytest.mark.parametrize("seconds", [0.5, 5])
@@ -264,6 +266,63 @@ async def test_files_that_cannot_be_are_refused(tmp_path: Path) -> None:
         await room.audio_transform(file_request(inside))
     assert not (inside / "out.wav").exists()
     assert marking.pushed == 0
+
+
+async def test_what_is_wrong_is_said_before_anything_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rate, a parameter, a reference: none of them has to wait for hours of sound."""
+    decoded: list[str] = []
+
+    async def read_audio(_: Files, path: str, field: str) -> Audio:
+        decoded.append(path)
+        raise AssertionError(field)
+
+    monkeypatch.setattr(Files, "read_audio", read_audio)
+    room = Transforms(premises(None, tmp_path))
+    write_wav(tmp_path / "in.wav", Audio(np.zeros(160, np.float32), 16_000))
+    (tmp_path / "text.wav").write_text("Not a sound.")
+    for request in (
+        file_request(tmp_path, volume="1"),
+        file_request(tmp_path, transform="autotune"),
+        file_request(tmp_path, gain="loud"),
+        file_request(tmp_path, "none.wav"),
+        file_request(tmp_path, "text.wav"),
+    ):
+        with pytest.raises(InvalidRequest):
+            await room.audio_transform(request)
+    write_wav(tmp_path / "in.wav", Audio(np.zeros(160, np.float32), 4000))
+    with pytest.raises(InvalidRequest, match="4000 Hz"):
+        await room.audio_transform(file_request(tmp_path))
+    assert decoded == []
+
+
+async def test_sound_that_would_become_too_long_is_refused(
+    tmp_path: Path, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a higher rate it is more."""
+    monkeypatch.setattr("realtime.backend.transform.MOST_SAMPLES", 30_000)
+    write_wav(tmp_path / "in.wav", Audio(np.zeros(16_000, np.float32), 16_000))
+    room = Transforms(premises_of(None, tmp_path, on_demand={"resample": lambda: Resampling(scheduler)}))
+    with pytest.raises(InvalidRequest, match="'audio_path' would become 48000 samples at 48000 Hz") as refused:
+        await room.audio_transform(file_request(tmp_path, transform="resample", to_rate="48000"))
+    assert refused.value.reason == "out_of_range"
+    await room.audio_transform(file_request(tmp_path, transform="resample", to_rate="24000"))
+
+
+async def test_of_a_reference_only_what_is_heard_is_resampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour beside a second would fill the memory at a high rate."""
+    resampled: list[int] = []
+
+    def counted(audio: Audio, rate_hz: int) -> Audio:
+        resampled.append(len(audio.pcm))
+        return resample(audio, rate_hz)
+
+    monkeypatch.setattr("realtime.backend.transform.resample", counted)
+    write_wav(tmp_path / "in.wav", Audio(np.zeros(48_000, np.float32), 48_000))
+    write_wav(tmp_path / "far.wav", Audio(np.zeros(80_000, np.float32), 8000))
+    await Transforms(premises(None, tmp_path)).audio_transform(file_request(tmp_path, "far.wav"))
+    assert resampled == [16_000]
 
 
 # --- over a real channel --------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from realtime.backend.voice import LONGEST_TEXT, Voice
 from realtime.codecs.containers import read_audio
 from realtime.codecs.pcm16 import Pcm16
 from realtime.engines.absent import NoSynthesizer
+from realtime.engines.base import Urgency
 from realtime.engines.hibari import open_hibari
 from realtime.errors import InvalidRequest, NotPermitted, NotServed
 from tests.backend.doorway import Doorway, refusal
@@ -53,6 +54,7 @@ async def test_a_text_becomes_a_file(tmp_path: Path) -> None:
     result = await voice.tts(pb.TTSRequest(text="Good morning.", dst=str(tmp_path / "said.wav"), voice="emma"))
     assert result.success
     [(text, speaking)] = synthesizer.spoken
+    assert speaking.urgency is Urgency.UNATTENDED
     assert (text, speaking.voice) == ("Good morning.", "emma")
     said = read_audio(tmp_path / "said.wav")
     assert said.rate_hz == 24_000

@@ -9,7 +9,8 @@ import numpy as np
 
 from realtime.audio import Pcm
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.engines.transform import Frames, Params, read_params
+from realtime.engines.transform import Frames, Params
+from realtime.params import read_params
 
 Config = pb.AudioTransformStreamConfig
 Request = pb.AudioTransformFrameRequest
@@ -57,7 +58,7 @@ class Marking:
         self.open.set()
 
     async def stream(self, frames: Frames, params: Mapping[str, str]) -> MarkingStream:
-        chosen = read_params(params, MarkingParams, self.name)
+        chosen = read_params(params, MarkingParams, "params")
         self.asked.append(frames)
         return MarkingStream(self, frames, chosen)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from io import BytesIO
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO, FileIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 
 import numpy as np
 import pytest
@@ -14,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from realtime.audio import Audio
-from realtime.codecs.containers import _Bytes, encode_wav, load_speech, read_audio, write_wav
+from realtime.codecs.containers import _Bytes, _File, encode_wav, load_speech, read_audio, read_rate, write_wav
 from realtime.errors import InvalidRequest
 from tests.codecs.signals import noise, sine, snr_db
 
@@ -133,6 +138,63 @@ def test_a_small_file_cannot_hold_hours() -> None:
     assert len(read_audio(bomb, max_s=600).pcm) == 600 * 8_000
 
 
+@pytest.mark.parametrize(("channels", "limit"), [(1, 70_000), (4, 70_000), (8, 140_000), (100, 1_750_000)])
+def test_samples_of_all_channels_are_counted(channels: int, limit: int) -> None:
+    """Not seconds: at 384 kHz they are many."""
+    sound = file_of(np.zeros((70_000, channels), np.float32), 384_000, "WAV")
+    assert len(read_audio(sound, max_samples=limit).pcm) == 70_000
+    with pytest.raises(InvalidRequest, match="more than") as refused:
+        read_audio(sound, max_samples=limit - 1)
+    assert refused.value.reason == "out_of_range"
+
+
+def test_reading_that_is_given_up_ends() -> None:
+    given_up = Event()
+    given_up.set()
+    assert len(read_audio(encode_wav(Audio(TONE, 24_000)), given_up=given_up).pcm) == 0
+
+
+def test_what_is_decoded_is_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the file is not in memory at all: what is larger than both is not needed."""
+    monkeypatch.setattr("realtime.codecs.containers._GROWTH_SAMPLES", 1 << 18)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.wav"
+        write_wav(path, Audio(np.zeros(8_000_000, np.float32), 16_000))
+        tracemalloc.start()
+        audio = read_audio(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak_bytes < 1.2 * audio.pcm.nbytes
+
+
+def test_an_open_file_is_read_and_stays_open(tmp_path: Path) -> None:
+    """Its rate can be had alone, and neither is told by its name."""
+    write_wav(tmp_path / "tone.raw", Audio(TONE, 24_000))
+    with FileIO(tmp_path / "tone.raw") as file:
+        assert read_rate(file) == 24_000
+        file.seek(0)
+        assert len(read_audio(file).pcm) == len(TONE)
+        assert not file.closed
+    with pytest.raises(InvalidRequest, match="not an audio file"):
+        read_rate(b"not a sound")
+
+
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    """Though nobody can go back in it."""
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit((tmp_path / "pipe").write_bytes, encode_wav(Audio(TONE, 24_000)))
+        assert len(read_audio(tmp_path / "pipe").pcm) == len(TONE)
+
+
+def test_writing_that_is_given_up_ends() -> None:
+    given_up = Event()
+    given_up.set()
+    file = BytesIO()
+    write_wav(file, Audio(TONE, 24_000), given_up)
+    assert len(file.getvalue()) < 100
+
+
 @pytest.mark.parametrize("rate_hz", [1, 999, 384_001, 4_000_000_000])
 def test_a_mad_sample_rate_is_refused(rate_hz: int) -> None:
     """Before it is multiplied by anything."""
@@ -164,16 +226,24 @@ def test_a_damaged_file_is_read_or_refused(seed: bytes, edits: list[tuple[int, i
     data = bytearray(seed)
     for place, byte in edits:
         data[place % len(data)] = byte
-    try:
-        audio = read_audio(bytes(data[:keep]), max_s=600)
-    except InvalidRequest:
-        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "damaged.wav"
+        path.write_bytes(data[:keep])
+        try:
+            audio = read_audio(bytes(data[:keep]), max_s=600)
+        except InvalidRequest:
+            with pytest.raises(InvalidRequest):
+                read_audio(path, max_s=600)
+            return
+        assert np.array_equal(read_audio(path, max_s=600).pcm, audio.pcm)
     assert np.abs(audio.pcm).max(initial=0) <= 1
 
 
 @pytest.mark.parametrize(("offset", "whence"), [(-1, 0), (-100, 1), (-100, 2), (1 << 62, 1)])
-def test_a_damaged_header_seeks_in_vain(offset: int, whence: int) -> None:
+def test_a_damaged_header_seeks_in_vain(tmp_path: Path, offset: int, whence: int) -> None:
     """The position stays somewhere in or past the file, and no exception is lost inside libsndfile."""
-    file = _Bytes(b"sound")
-    file.seek(2)
-    assert file.seek(offset, whence) == file.tell() >= 0
+    (tmp_path / "sound").write_bytes(b"sound")
+    with _File(FileIO(tmp_path / "sound")) as on_disk:
+        for file in (_Bytes(b"sound"), on_disk):
+            file.seek(2)
+            assert file.seek(offset, whence) == file.tell() >= 0

@@ -7,7 +7,15 @@ import pytest
 
 from realtime.audio import Pcm, silence
 from realtime.bench.questions import load_questions
-from realtime.codecs.opus import FRAME_SAMPLES, RATE_HZ, Application, OpusDecoder, OpusEncoder
+from realtime.codecs.opus import (
+    FRAME_SAMPLES,
+    HIGHEST_BITRATE,
+    LOWEST_BITRATE,
+    RATE_HZ,
+    Application,
+    OpusDecoder,
+    OpusEncoder,
+)
 from realtime.codecs.resample import resample
 from realtime.errors import InvalidRequest
 from tests.codecs.signals import noise, snr_db
@@ -50,6 +58,12 @@ def test_a_packet_holds_twenty_milliseconds_at_the_bitrate_asked_for() -> None:
     assert len(packets) == 50
     assert 0.6 * 32_000 < 8 * sum(map(len, packets)) < 1.2 * 32_000
     assert {len(OpusDecoder().decode(packet)) for packet in packets} == {FRAME_SAMPLES}
+
+
+@pytest.mark.parametrize("application", ["audio", "voip", "lowdelay"])
+@pytest.mark.parametrize("bitrate", [LOWEST_BITRATE, HIGHEST_BITRATE])
+def test_every_bitrate_that_is_offered_can_be_had(bitrate: int, application: Application) -> None:
+    assert len(OpusEncoder(bitrate, application).push(noise(RATE_HZ // 10))) == 5
 
 
 def test_however_the_sound_is_cut_the_packets_are_the_same() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
+import grpc
 import pytest
 
+from realtime.backend.pb import backend_pb2 as pb
 from realtime.engines.base import Transcriber
+from tests.backend.doorway import stub_of
 from tests.end_to_end.caller import TRANSCRIBED, Caller, calling
 from tests.end_to_end.ear import transcript
+from tests.end_to_end.programs import backend, server
+from tests.end_to_end.tokens import A_STEP, write_on, written_before_rest
 from tests.end_to_end.tools import GET_TIME, QUARTER_PAST_NINE
 from tests.end_to_end.wer import word_error_rate
 from tests.live import question
@@ -21,39 +24,33 @@ from tests.live import question
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
 
-@contextmanager
-def running(*command: str, says: str, within: str) -> Iterator[str]:
-    """A program of ours for as long as the context lasts; what `says` finds in its first line that has `within`."""
-    with subprocess.Popen([sys.executable, "-m", "realtime", *command], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            line = next((line for line in process.stdout if within in line), "")
-            found = re.search(says, line)
-            assert found, f"{command[0]!r} ended before it was ready"
-            yield found[1]
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+@dataclass(frozen=True)
+class Front:
+    """Two processes."""
+
+    url: str
+    """Of the one that is talked to."""
+    backend: str
+    """The address of the one that answers."""
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server whose answers come from a backend in a process of its own."""
-    with running("backend", "--addr", "127.0.0.1:0", says=r"on (\S+)", within="Listening") as backend:
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """A server whose answers come from a backend in a process of its own."""
+    with backend() as answering:
         config = tmp_path_factory.mktemp("front") / "front.toml"
-        config.write_text(f'[speech_to_speech]\nengine = "grpc://{backend}"\nvoices = ["any"]\n')
-        serve = "serve", "--port", "0", "--grpc-port", "0", "--config", str(config)
-        with running(*serve, says=r"(http://[^\s,]+)", within="Ready.") as url:
-            yield url
+        config.write_text(f'[speech_to_speech]\nengine = "grpc://{answering.address}"\nvoices = ["any"]\n')
+        with server("--config", str(config)) as talking:
+            yield Front(talking.address, answering.address)
 
 
 def answered(caller: Caller, times: int = 1) -> bool:
     return caller.seen("response.done", times)
 
 
-async def test_a_question_is_answered_and_the_conversation_goes_on(front: str, transcriber: Transcriber) -> None:
+async def test_a_question_is_answered_and_the_conversation_goes_on(front: Front, transcriber: Transcriber) -> None:
     """Aloud, in the words that the transcript has."""
-    async with calling(front, TRANSCRIBED) as caller:
+    async with calling(front.url, TRANSCRIBED) as caller:
         await caller.say(question("france"))
         await caller.say_nothing_until(lambda: answered(caller))
         sound = caller.answer()
@@ -70,14 +67,25 @@ async def test_a_question_is_answered_and_the_conversation_goes_on(front: str, t
     assert not caller.seen("error")
 
 
-async def test_talking_over_the_answer_stops_it_in_both_processes(front: str) -> None:
-    """And the next question is answered."""
-    session = {**TRANSCRIBED, "instructions": "Tell a very long story about a fox. Never stop."}
-    async with calling(front, session) as caller:
-        await caller.say(question("joke"))
-        await caller.say_nothing_until(lambda: caller.seen("response.output_audio.delta", 10))
+async def test_talking_over_the_answer_stops_it_in_both_processes(front: Front) -> None:
+    """And the next question is answered. The backend, which has much more to say, writes no more of it."""
+    async with grpc.aio.insecure_channel(front.backend) as channel, calling(front.url, TRANSCRIBED) as caller:
+        stub = stub_of(channel)
+
+        async def count() -> int:
+            told: pb.MetricsResponse = await stub.GetMetrics(pb.MetricsRequest())
+            return told.tokens_generated
+
+        await caller.write("Tell me a very long story about a fox and a bear, with many chapters.")
+        await caller.say_nothing_until(lambda: caller.seen("response.output_audio.delta"))
+        await write_on(count)
         spoken_at_ms = caller.sent_ms
-        await caller.say(question("france"))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(caller.say(question("france")))
+            await caller.wait("response.done")
+            assert await written_before_rest(count) <= A_STEP
+            assert not caller.seen("response.created", 2), "those may have been the next answer's"
+            assert (await stub.Status(pb.HealthMessage())).state == pb.StatusResponse.READY
         await caller.say_nothing_until(lambda: answered(caller, 2))
 
     stopped, second = (event["response"] for event in caller.of_type("response.done"))
@@ -94,10 +102,10 @@ async def test_talking_over_the_answer_stops_it_in_both_processes(front: str) ->
     assert not caller.seen("error")
 
 
-async def test_a_tool_is_called_and_its_result_is_spoken(front: str, transcriber: Transcriber) -> None:
+async def test_a_tool_is_called_and_its_result_is_spoken(front: Front, transcriber: Transcriber) -> None:
     """The client runs it; the model is two processes away."""
     session = {**TRANSCRIBED, "tools": [GET_TIME], "tool_choice": {"type": "function", "name": "get_time"}}
-    async with calling(front, session) as caller:
+    async with calling(front.url, session) as caller:
         await caller.say(question("time"))
         await caller.say_nothing_until(lambda: answered(caller))
         call = await caller.wait("response.function_call_arguments.done")

@@ -6,12 +6,14 @@ import asyncio
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.models.store import ModelStore
 from tests.backend.doorway import stub_of
 from tests.end_to_end.caller import TRANSCRIBED, calling
+from tests.end_to_end.programs import server
 from tests.live import LiveServer, question
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
@@ -51,6 +53,23 @@ async def test_both_doors_lead_to_the_same_engines(live_server: LiveServer, mode
     assert sum(len(piece.audio) for piece in spoken) > 8_000
     assert "paris" in caller.of_type("response.output_audio_transcript.done")[0]["transcript"].lower()
     assert after - before < GROWTH_BYTES
+
+
+async def memory_bytes(**environment: str) -> int:
+    """What a server has in memory, its children's too, that has held one conversation."""
+    with server(**environment) as program:
+        async with calling(program.address, TRANSCRIBED) as caller:
+            await caller.say(question("france"))
+            await caller.say_nothing_until(lambda: caller.seen("response.done"))
+        process = psutil.Process(program.pid)
+        return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+
+
+async def test_the_second_door_brings_no_weights_along(model_store: ModelStore) -> None:
+    """Not even from the start: a server with it is but a library larger than one without."""
+    alone = await memory_bytes(REALTIME_GRPC__ENABLED="false")
+    both = await memory_bytes(REALTIME_GRPC__ENABLED="true")
+    assert both - alone < GROWTH_BYTES < weights_bytes(model_store) / 2
 
 
 async def test_a_conversation_goes_on_when_calls_are_cancelled(live_server: LiveServer) -> None:

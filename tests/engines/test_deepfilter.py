@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from realtime.bench.echo_path import level_db
+from realtime.engines.base import Urgency
 from realtime.engines.deepfilter import Deepfilter, DeepfilterMaker, open_deepfilter
+from realtime.engines.registry import Workshop
 from realtime.engines.transform import Frames
 from realtime.errors import BadConfiguration, InvalidRequest
+from realtime.models.store import ModelStore
 from tests.engines.conftest import MakeWorkshop
 from tests.engines.sounds import hiss, moved_by, pushed, si_sdr_db, spoken
+from tests.engines.watched import WatchedScheduler
+from tests.server.house import until
 
 pytestmark = pytest.mark.model
 
@@ -90,8 +95,18 @@ async def test_whoever_hangs_up_in_the_middle_harms_nobody(deepfilter: Deepfilte
     assert len(await other.push(hiss(480))) == 480
 
 
+async def test_a_network_is_made_when_no_conversation_needs_the_thread(model_store: ModelStore) -> None:
+    """For a live stream too, whose sound then has the haste it asked for."""
+    scheduler = WatchedScheduler()
+    deepfilter = open_deepfilter(Workshop(model_path=model_store.path, scheduler=scheduler, threads=1))
+    for _ in range(2):  # the first has the spare one
+        await (await deepfilter.stream(frames(), {})).push(hiss(480))
+    assert scheduler.turns == [Urgency.FINAL, Urgency.UNATTENDED, Urgency.FINAL]
+    scheduler.close()
+
+
 async def test_networks_go_with_their_streams(deepfilter: Deepfilter) -> None:
-    """At once: none is kept for later."""
+    """None is kept for later; the thread that worked it may hold it a moment longer."""
 
     def networks() -> dict[int, DeepfilterMaker]:
         return {id(each): each for each in gc.get_objects() if type(each) is DeepfilterMaker}
@@ -103,16 +118,16 @@ async def test_networks_go_with_their_streams(deepfilter: Deepfilter) -> None:
     (network,) = [weakref.ref(each) for place, each in networks().items() if place not in before]
     assert network()
     del stream
-    assert not network()
+    await until(lambda: network() is None)
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"attenuation_limit_db": "0"}, ">= 1.0 - at `\\$.attenuation_limit_db`"),
-        ({"attenuation_limit_db": "nan"}, "at `\\$.attenuation_limit_db`"),
-        ({"post_filter": "1"}, "<= 0.05 - at `\\$.post_filter`"),
-        ({"aec": "1"}, "'params.aec' is unknown.*knows: attenuation_limit_db, post_filter"),
+        ({"attenuation_limit_db": "0"}, "'params.attenuation_limit_db': .*>= 1.0"),
+        ({"attenuation_limit_db": "nan"}, "'params.attenuation_limit_db'"),
+        ({"post_filter": "1"}, "'params.post_filter': .*<= 0.05"),
+        ({"aec": "1"}, "'params.aec' is unknown; there are: attenuation_limit_db, post_filter"),
     ],
 )
 async def test_parameters_that_cannot_be_are_refused(

@@ -39,7 +39,7 @@ THINKING = (
 
 @pytest.fixture(scope="module")
 def opened(workshop: MakeWorkshop) -> Iterator[LlamaCpp]:
-    engine = open_llama_cpp(workshop(slots=1, context_tokens=512))
+    engine = open_llama_cpp(workshop(slots=1, context_tokens=512, grammars=True))
     yield engine
     asyncio.run(engine.close())
 
@@ -99,8 +99,13 @@ async def test_a_grammar_that_is_none_is_the_clients_fault(llama: LlamaCpp, gram
     assert "Paris" in words_of(await parts_of(llama, ASKED))
 
 
-async def test_the_operator_may_forbid_grammars(llama: LlamaCpp, workshop: MakeWorkshop) -> None:
-    strict = open_llama_cpp(workshop(slots=1, context_tokens=256, grammars=False))
+async def test_a_grammar_that_would_end_the_process_is_refused(llama: LlamaCpp) -> None:
+    with pytest.raises(InvalidRequest, match="brackets within brackets"):
+        await parts_of(llama, sampled(ASKED, grammar=f"root ::= {'(' * 8000}"))
+
+
+async def test_grammars_are_only_for_those_whom_the_operator_trusts(llama: LlamaCpp, workshop: MakeWorkshop) -> None:
+    strict = open_llama_cpp(workshop(slots=1, context_tokens=256))
     await strict.close()
     assert llama.abilities - strict.abilities == {"grammar"}
 

@@ -127,6 +127,15 @@ async def test_what_the_grammar_does_not_know_is_a_failure_when_it_is_wrong(llam
         await parts_of(llama, replace(conversation("Hello."), tools=(never,), tool_choice="odd"))
 
 
+@pytest.mark.parametrize("pattern", ["^((a|a)(a|a)){300}b$", "^(((a?){30}){30})b$"])
+async def test_a_schema_that_would_keep_the_model_busy_for_ever_does_not(llama: LlamaCpp, pattern: str) -> None:
+    """The call is written without it, and held against it in the end."""
+    odd = tool("odd", "Something odd.", value={"type": "string", "pattern": pattern})
+    with pytest.raises(EngineFailed, match="'odd' with a wrong 'value': 'pattern'"):
+        await parts_of(llama, replace(conversation("Call it with aaaaaaaaaaaa."), tools=(odd,), tool_choice="odd"))
+    assert "Paris" in words_of(await parts_of(llama, conversation("What is the capital of France?")))
+
+
 @pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"$ref": "#/$defs/gone"}])
 async def test_a_schema_that_makes_no_sense_is_refused(llama: LlamaCpp, schema: dict[str, Any]) -> None:
     odd = tool("odd", "Something odd.", value=schema)

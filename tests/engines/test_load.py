@@ -45,7 +45,7 @@ async def test_a_wait_that_goes_on_counts_and_what_is_not_urgent_does_not() -> N
     with waits.noted(Urgency.FINAL), waits.noted(Urgency.FINAL), waits.noted(Urgency.FINAL):
         await clock.advance(2)
         assert waits.usual_s() == 2
-    with waits.noted(Urgency.PARTIAL), waits.noted(Urgency.SPECULATIVE):
+    with waits.noted(Urgency.PARTIAL), waits.noted(Urgency.SPECULATIVE), waits.noted(Urgency.UNATTENDED):
         await clock.advance(100)
     assert waits.usual_s() == 0
 

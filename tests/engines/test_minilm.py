@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from realtime.engines.base import Urgency
 from realtime.engines.embedder import Embedder
 from realtime.engines.minilm import MiniLm, MiniLmOptions, open_minilm
 from realtime.engines.onnx import open_session
@@ -17,6 +18,7 @@ from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, ContextTooLong, EngineFailed, InvalidRequest, ModelUnavailable
 from realtime.models.store import ModelStore
 from tests.engines.conftest import MakeWorkshop
+from tests.engines.watched import WatchedScheduler
 from tools.minilm_reference import SENTENCES
 
 pytestmark = pytest.mark.model
@@ -122,6 +124,13 @@ async def test_a_model_that_fails_is_a_failed_engine(model_store: ModelStore) ->
     another = MiniLm(open_session(model_store.path("silero-vad")), tokenizer, MiniLmOptions(), scheduler)
     with pytest.raises(EngineFailed, match="the embedder failed"):
         await another.embed([EATING])
+    scheduler.close()
+
+
+async def test_conversations_go_first(model_store: ModelStore) -> None:
+    scheduler = WatchedScheduler()
+    await open_minilm(Workshop(model_path=model_store.path, scheduler=scheduler, threads=1)).embed([EATING, "Food."])
+    assert scheduler.turns == [Urgency.UNATTENDED] * 2
     scheduler.close()
 
 

@@ -15,7 +15,7 @@ from realtime.engines.base import Urgency
 from realtime.engines.scheduler import Scheduler
 from realtime.errors import EngineBusy, EngineFailed
 
-FINAL, SPECULATIVE, PARTIAL = Urgency
+FINAL, SPECULATIVE, PARTIAL, UNATTENDED = Urgency
 
 
 class Step:
@@ -55,10 +55,17 @@ async def test_the_most_urgent_goes_first_and_equals_in_the_order_they_came() ->
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(scheduler.run(busy, PARTIAL))
         await busy.running()
-        for name, urgency in [("p", PARTIAL), ("s", SPECULATIVE), ("f", FINAL), ("g", FINAL), ("q", PARTIAL)]:
+        for name, urgency in [
+            ("u", UNATTENDED),
+            ("p", PARTIAL),
+            ("s", SPECULATIVE),
+            ("f", FINAL),
+            ("g", FINAL),
+            ("q", PARTIAL),
+        ]:
             await in_line(tasks.create_task(scheduler.run(partial(order.append, name), urgency)))
         busy.may_end.set()
-    assert order == ["f", "g", "s", "p", "q"]
+    assert order == ["f", "g", "s", "p", "q", "u"]
     scheduler.close()
 
 
@@ -77,7 +84,7 @@ async def test_one_more_than_may_wait_is_refused(scheduler: Scheduler) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(scheduler.run(busy, FINAL))
         await busy.running()
-        waiting = [tasks.create_task(scheduler.run(lambda: "", PARTIAL)) for _ in range(2)]
+        waiting = [tasks.create_task(scheduler.run(lambda: "", FINAL)) for _ in range(2)]
         await in_line(*waiting)
         with pytest.raises(EngineBusy, match="2 inference steps are waiting"):
             await scheduler.run(lambda: "", FINAL)
@@ -86,6 +93,20 @@ async def test_one_more_than_may_wait_is_refused(scheduler: Scheduler) -> None:
         await in_line(tasks.create_task(scheduler.run(lambda: "", FINAL)))
         busy.may_end.set()
     assert await scheduler.run(lambda: "free again", FINAL) == "free again"
+
+
+async def test_however_much_waits_that_is_less_urgent_it_keeps_nothing_out(scheduler: Scheduler) -> None:
+    """And what is more urgent counts: nobody is let in who would wait behind more than may wait."""
+    busy = Step()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(scheduler.run(busy, FINAL))
+        await busy.running()
+        for urgency in reversed(Urgency):
+            await in_line(*(tasks.create_task(scheduler.run(lambda: "", urgency)) for _ in range(2)))
+        for urgency in Urgency:
+            with pytest.raises(EngineBusy, match=f"{2 * (urgency + 1)} inference steps are waiting"):
+                await scheduler.run(lambda: "", urgency)
+        busy.may_end.set()
 
 
 async def test_who_is_cancelled_while_waiting_never_runs(scheduler: Scheduler) -> None:
@@ -246,4 +267,20 @@ async def test_modest_steps_leave_a_worker_to_the_others() -> None:
 async def test_a_modest_step_runs_where_there_is_one_worker() -> None:
     modest = Scheduler(1, modest=PARTIAL)
     assert await modest.run(lambda: "done", PARTIAL) == "done"
+    assert await modest.run(lambda: "done", UNATTENDED) == "done"
     modest.close()
+
+
+@pytest.mark.parametrize(("workers", "theirs"), [(2, 1), (3, 2), (4, 2)])
+async def test_programs_leave_half_of_the_workers_to_conversations(workers: int, theirs: int) -> None:
+    """So that speculative work, which leaves one more, is not kept from beginning."""
+    scheduler = Scheduler(workers, modest=SPECULATIVE)
+    work = Step()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(workers + 1):
+            await in_line(tasks.create_task(scheduler.run(work, UNATTENDED)))
+        assert scheduler.idle == workers - theirs
+        assert await scheduler.run(lambda: "said", FINAL) == "said"
+        work.may_end.set()
+    assert scheduler.idle == workers
+    scheduler.close()

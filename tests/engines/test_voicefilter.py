@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from realtime.audio import Pcm, ms_to_samples, silence
+from realtime.engines.base import Urgency
 from realtime.engines.onnx import open_session
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.speaker import Points, Voiceprint, distance
@@ -27,6 +28,7 @@ from realtime.engines.voicefilter import (
 from realtime.errors import BadConfiguration, EngineFailed, InvalidRequest, ModelUnavailable
 from realtime.models.store import ModelStore
 from tests.engines.conftest import MakeWorkshop
+from tests.engines.watched import WatchedScheduler
 from tests.fakes import settle
 from tests.voices import OTHERS, asked, other
 
@@ -126,13 +128,15 @@ async def test_one_clip_that_cannot_be_heard_spoils_them_all(voicefilter: Voicef
 
 @pytest.mark.model
 async def test_others_come_in_between_two_batches_of_a_recording(model_store: ModelStore) -> None:
-    scheduler = Scheduler(1)
+    scheduler = WatchedScheduler()
     session = open_session(model_store.path("voicefilter-embedder"))
     voicefilter = Voicefilter(session, VoicefilterOptions(), scheduler)
     recording = asyncio.ensure_future(voicefilter.encode_each([asked("ocean")] * 20))
     await settle()
     assert scheduler.busy
     await voicefilter.encode(asked("egg"))
+    assert set(scheduler.turns) == {Urgency.UNATTENDED}
+    assert await scheduler.run(lambda: "said", Urgency.FINAL) == "said"
     assert not recording.done()
     recording.cancel()
     await asyncio.wait([recording])

@@ -136,10 +136,10 @@ async def test_streams_do_not_disturb_each_other(webrtc: WebrtcTransform) -> Non
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"ns": "a little"}, "Expected `bool`.*at `\\$.ns`"),
-        ({"echo_delay_ms": "nan"}, "at `\\$.echo_delay_ms`"),
+        ({"ns": "a little"}, "'params.ns': Expected `bool`"),
+        ({"echo_delay_ms": "nan"}, "'params.echo_delay_ms': Expected `float`"),
         ({"echo_delay_ms": "2001"}, "<= 2000"),
-        ({"agressiveness": "3"}, "'params.agressiveness' is unknown.*knows: aec, ns, hpf, agc, echo_delay_ms"),
+        ({"agressiveness": "3"}, "'params.agressiveness' is unknown; there are: aec, ns, hpf, agc, echo_delay_ms"),
     ],
 )
 async def test_parameters_that_cannot_be_are_refused(

@@ -19,7 +19,7 @@ from realtime.errors import EngineBusy, EngineFailed
 from realtime.models.store import ModelStore
 from realtime.pipeline.draft import DELAYS, LONGEST_S, UNSETTLED_S, Draft
 from tests.end_to_end.wer import word_error_rate
-from tests.fakes import settle
+from tests.fakes import FakeTranscriber, settle
 from tests.pipeline.ears import (
     EVERY_SECOND,
     WORD_S,
@@ -120,6 +120,23 @@ async def test_hearings_never_run_at_once_and_late_ones_are_skipped() -> None:
     assert ears.windows_s == [1.0, 4.0, 12.0]
     assert ears.most_running == 1
     assert listening.result() == "".join(f" {word}" for word in sentences(30))
+
+
+@pytest.mark.parametrize(("patience", "hearings"), [(None, 4), (2, 2)])
+async def test_a_transcriber_that_always_fails(patience: int | None, hearings: int) -> None:
+    """Is told of at the end of the turn, or as soon as it has failed as often in a row as it may."""
+    transcriber = FakeTranscriber([EngineFailed("deaf")])
+    draft = Draft(transcriber, Listening(), EVERY_SECOND, patience)
+    sound = turn(3.5)
+    listening = asyncio.ensure_future(collect(draft))
+    for second in range(3):
+        draft.hear(sound[second * SPEECH_RATE_HZ : (second + 1) * SPEECH_RATE_HZ])
+        await settle()
+    assert listening.done() == (patience is not None)
+    draft.end(sound)
+    with pytest.raises(EngineFailed, match="deaf"):
+        await listening
+    assert len(transcriber.heard) == hearings
 
 
 async def test_the_end_does_not_wait_for_a_hearing_of_less() -> None:

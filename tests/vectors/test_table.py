@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime.vectors.table import Table, Vectors, directions_of, names_of
+from realtime.errors import InvalidRequest
+from realtime.vectors.table import SENT_BYTES, Table, Vectors, directions_of, names_of
 
 
 def vectors(*rows: list[float]) -> Vectors:
@@ -115,3 +116,17 @@ def test_its_size_is_known() -> None:
     table.set(names_of(vectors([1, 2], [5, 6])), [b"four", b""])
     assert table.size_bytes == before + grown
     assert table.size_bytes > 3 * 2 * 8 + 5
+
+
+def test_more_than_may_be_had_is_refused() -> None:
+    """By what is asked for: often the same, or all."""
+    table = filled([1, 2], [3, 4])
+    one_bytes = 8 + 1 + SENT_BYTES
+    name = names_of(vectors([1, 2]))
+    assert len(table.get(name * 3, 3 * one_bytes).values) == 3
+    assert len(table.find(vectors([1, 2]), 9, 2 * one_bytes).values) == 2
+    with pytest.raises(InvalidRequest, match=f"'Keys' asks for 3 entries of {3 * one_bytes} bytes") as refused:
+        table.get(name * 3, 3 * one_bytes - 1)
+    assert (refused.value.reason, refused.value.param) == ("out_of_range", "Keys")
+    with pytest.raises(InvalidRequest, match="'TopK' asks for 2 entries"):
+        table.find(vectors([1, 2]), 9, 2 * one_bytes - 1)

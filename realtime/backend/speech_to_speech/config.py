@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import structlog
 from msgspec import UNSET, Meta, UnsetType
 
-from realtime.backend.params import read_params
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.speech_to_speech.words import chosen_tool, read_tools
 from realtime.errors import InvalidRequest
+from realtime.params import read_params
 from realtime.structs import Strict
 
 log = structlog.get_logger(__name__)

@@ -17,13 +17,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.speech_to_speech.sound import SESSION_HZ, Turner
 from realtime.conductor import ClientGone
+from realtime.errors import InvalidRequest
+from realtime.protocol import client_events as asked
 from realtime.protocol import server_events as said
 from realtime.protocol.items import FunctionCall
 from realtime.protocol.server_events import ServerEvent, describe
@@ -46,6 +48,9 @@ _AS_THEY_ARE = frozenset(
     }
 )
 
+_CHANGE: Final = "change"
+"""The event by which a session is changed, where it says no to it."""
+
 
 class Teller:
     """Tells the client of one stream, of one conversation after another."""
@@ -59,10 +64,26 @@ class Teller:
         """The responses that are not done, in their order."""
         self._called: dict[str, str] = {}
         """By call, the functions that are being called."""
+        self._change: asyncio.Future[InvalidRequest | None] | None = None
+        """What the session has against the last change it was asked for."""
         self.gave_up = False
         """Whether the client has stopped reading."""
         self.turner = Turner(SESSION_HZ, SESSION_HZ)
         """Turns sound into what the client wants; another may take its place at any time."""
+
+    def change(self, session: dict[str, Any]) -> asked.SessionUpdate:
+        """What asks the session for that; `changed` waits for the answer, and the client is told nothing of it.
+
+        Before there is one nothing else may be asked for.
+        """
+        self._change = asyncio.get_running_loop().create_future()
+        return asked.SessionUpdate(event_id=_CHANGE, session=session)
+
+    async def changed(self) -> None:
+        """Return when the session has changed; raises `InvalidRequest` when it has not. Cancelling stops waiting."""
+        assert self._change
+        if problem := await self._change:
+            raise problem
 
     async def tell(self, event: ServerEvent) -> None:
         """Say it, if it is anything to this client. Raises `ClientGone` when the client has stopped reading.
@@ -93,6 +114,11 @@ class Teller:
                 await self._say("response.created", {"id": event.response.id})
             case said.ResponseDone():
                 await self._done(event.response)
+            case said.SessionUpdated() if self._change:
+                self._change.set_result(None)
+            case said.Error(error=error) if self._change and error.event_id == _CHANGE:
+                code = error.code or "invalid_value"
+                self._change.set_result(InvalidRequest(error.message, code=code, param=error.param))
             case said.Error(error=error) if error.code != "response_cancel_not_active":  # it was over already
                 await self._say("error", {"message": error.message, "code": error.code, "param": error.param})
             case _ if _name(event) in _AS_THEY_ARE:

@@ -8,7 +8,7 @@ the server's, and ends with them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -140,8 +140,9 @@ class _Stream:
         self._begin(opening)
         async for request in self._requests:
             try:
-                for event in await self._read(request):
-                    yield event
+                async with aclosing(self._read(request)) as events:
+                    async for event in events:
+                        yield event
             except UnreadableEvent as problem:
                 yield problem
             except InvalidRequest as problem:
@@ -155,17 +156,24 @@ class _Stream:
     def _begin(self, opening: _Opening) -> None:
         self.next_one, self._ears, self.teller.turner = None, opening.ears, opening.voice
 
-    async def _read(self, request: pb.AudioToAudioRequest) -> Iterable[Incoming]:
+    async def _read(self, request: pb.AudioToAudioRequest) -> AsyncGenerator[Incoming, None]:
         match request.WhichOneof("payload"):
             case "frame":
-                return self._frame(request.frame)
+                for sound in self._frame(request.frame):
+                    yield sound
             case "control":
-                return read_control(request.control.event, request.control.payload)
+                for event in read_control(request.control.event, request.control.payload):
+                    if isinstance(event, asked.SessionUpdate):
+                        yield self.teller.change(event.session)
+                        await self.teller.changed()
+                    else:
+                        yield event
             case "config" if request.config.reset:
                 self.next_one = await self._open(request.config)
-                return ()
             case "config":
-                return await self._change(read_config(request.config))
+                async with aclosing(self._change(read_config(request.config))) as events:
+                    async for event in events:
+                        yield event
             case _:
                 raise InvalidRequest("A message must have a 'config', a 'frame' or a 'control'.", param="payload")
 
@@ -177,8 +185,10 @@ class _Stream:
                 yield asked.AudioAppend(audio=rest)
             yield EndTurn()
 
-    async def _change(self, wanted: Wanted) -> list[Incoming]:
-        """The conversation goes on in another way; what the `Config` says nothing about stays as it is."""
+    async def _change(self, wanted: Wanted) -> AsyncGenerator[Incoming, None]:
+        """The conversation goes on in another way, or as before if any of it cannot be; what the `Config` says nothing
+        about stays. Nothing else is listened to before the session has said which.
+        """
         if wanted.lead_ms is not None:
             raise InvalidRequest(
                 "'params.lead_ms' is chosen when a conversation begins.",
@@ -187,9 +197,13 @@ class _Stream:
             )
         ears = await open_turner(wanted.input_hz, SESSION_HZ) if wanted.input_hz else None
         voice = await open_turner(SESSION_HZ, wanted.output_hz) if wanted.output_hz else None
+        yield self.teller.change(wanted.session)
+        try:
+            await self.teller.changed()
+        except InvalidRequest as problem:
+            raise in_its_words(problem) from problem
         self.teller.turner = voice or self.teller.turner
-        changed: list[Incoming] = [asked.SessionUpdate(session=wanted.session)]
         if ears:
             before, self._ears = self._ears.flush(), ears
-            return [asked.AudioAppend(audio=before), *changed] if before else changed
-        return changed
+            if before:
+                yield asked.AudioAppend(audio=before)

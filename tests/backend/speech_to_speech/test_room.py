@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.speech_to_speech.room import SpeechToSpeech
+from realtime.codecs.pcm16 import Pcm16
 from realtime.engines.base import ToolCallPart
 from realtime.errors import EngineFailed
 from tests.backend.doorway import Doorway
 from tests.backend.speech_to_speech.caller import QUESTION, RATE_HZ, Caller, by_hand, calling, narrow, place
-from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice
+from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, settle, voice
 from tests.server.house import until
 
 pytestmark = pytest.mark.usefixtures("server_logs")
@@ -261,6 +265,52 @@ async def test_a_second_config_changes_what_it_names() -> None:
     assert [len(prompt.messages) for prompt in chat.prompts] == [2, 4]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        ({"voice": "nobody"}, "voice"),
+        ({"params": {"temperature": "9"}}, "params.temperature"),
+        ({"params": {"language": "tlh"}}, "params.language"),
+        ({"params": {"turn_detection": "semantic_vad", "threshold": "0.5"}}, "params.threshold"),
+        ({"tools": '[{"type": "function", "function": {"name": "no name"}}]'}, "tools[0].name"),
+        ({"output_sample_rate": 1}, "output_sample_rate"),
+        ({"params": {"lead_ms": "3"}}, "params.lead_ms"),
+    ],
+)
+async def test_a_second_config_with_something_wrong_changes_nothing(wrong: dict[str, Any], param: str) -> None:
+    """It is told by the field's own name, as it is of a first one; neither rates nor words are another's now."""
+    chat = FakeChat()
+    transcriber = FakeTranscriber()
+    engines = fake_engines(chat=chat, transcriber=transcriber, synthesizer=FakeSynthesizer(ms_per_letter=5))
+    async with Doorway(place(engines)) as door, calling(door, system_prompt="Be brief.", **by_hand()) as caller:
+        right = {"system_prompt": "Be long.", "input_sample_rate": 8_000, "output_sample_rate": 8_000}
+        await caller.config(**{**right, **wrong})
+        await caller.says(voice(500, RATE_HZ), end=True)
+        error = await caller.until("error")
+        assert error["param"] == param
+        assert f"'{param}'" in error["message"]
+        await caller.until("response.done")
+        assert {message.sample_rate for message in caller.told if message.pcm} == {24_000}
+        assert len(caller.all("error")) == 1
+    assert chat.prompts[0].messages[0].text == "Be brief."
+    assert len(transcriber.heard[-1]) / RATE_HZ == pytest.approx(0.5, abs=0.01)
+
+
+async def test_changes_in_whatever_words_are_made_in_their_order() -> None:
+    """Each is answered before the next is asked for."""
+    chat = FakeChat()
+    engines = fake_engines(chat=chat, synthesizer=FakeSynthesizer(ms_per_letter=5))
+    async with Doorway(place(engines)) as door, calling(door) as caller:
+        await caller.control("session.update", {"instructions": "One."})
+        await caller.config(voice="nobody", system_prompt="Two.", output_sample_rate=8_000)
+        await caller.control("session.update", {"voice": "nobody", "instructions": "Three."})
+        await caller.config(output_sample_rate=16_000)
+        await caller.asks()
+        assert [error["param"] for error in caller.all("error")] == ["voice", "session.audio.output.voice"]
+        assert {message.sample_rate for message in caller.told if message.pcm} == {16_000}
+    assert chat.prompts[0].messages[0].text == "One."
+
+
 async def test_a_config_that_resets_begins_another_conversation() -> None:
     """Nothing of the old one is left, its answer is broken off, and the sequence goes on."""
     chat = FakeChat(["Once upon a time."], gate=asyncio.Event())
@@ -346,15 +396,36 @@ async def test_a_client_that_stops_reading_is_given_up() -> None:
 
 
 async def test_a_slow_reader_loses_nothing() -> None:
-    """The answer waits where the network is full."""
-    engines = fake_engines(synthesizer=FakeSynthesizer(ms_per_letter=300))
-    premises = place(engines, lead_ms=10_000)
-    async with Doorway(premises) as door, narrow(door) as channel, calling(door, channel) as caller:
-        await caller.says(*QUESTION)
-        await caller.until("response.audio.delta")
-        await asyncio.sleep(0.3)  # the network is that slow
-        await caller.until("response.done")
-        assert len(caller.sound) == 27 * 300 * 24
+    """While a message is not taken, none is made ready behind it, and no more is spoken than waits for it."""
+    synthesizer = FakeSynthesizer(ms_per_letter=40)
+    chat = FakeChat(["One more of many sentences. " * 100])
+    premises = place(fake_engines(chat=chat, synthesizer=synthesizer), lead_ms=1_000_000)
+    taken, gate, done = 0, asyncio.Event(), asyncio.Event()
+
+    async def speak() -> AsyncIterator[pb.AudioToAudioRequest]:
+        yield pb.AudioToAudioRequest(config=pb.AudioToAudioConfig(**by_hand()))
+        pcm = Pcm16().encode(np.concatenate(QUESTION))
+        yield pb.AudioToAudioRequest(frame=pb.AudioToAudioFrame(pcm=pcm, end_of_input=True))
+        await done.wait()
+
+    async def send(response: pb.AudioToAudioResponse) -> None:
+        nonlocal taken
+        if response.event == "response.audio.delta":
+            assert gate.is_set() or not taken, "one is still being sent"
+            taken += len(response.pcm)
+            await gate.wait()
+        if response.event == "response.done":
+            done.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(SpeechToSpeech(premises).audio_to_audio_stream(speak(), send))
+        await until(lambda: taken > 0)
+        await settle(2000)
+        assert len(synthesizer.spoken) < 30
+        gate.set()
+        await done.wait()
+    assert len(synthesizer.spoken) == 100
+    assert taken == 100 * 27 * 40 * 24 * 2
 
 
 async def test_many_at_once() -> None:
@@ -404,7 +475,7 @@ async def test_many_at_once() -> None:
         ({"params": {"lead_ms": "-1"}}, "'params.lead_ms'"),
         ({"params": {"max_tokens": "0"}}, "'params.max_new_tokens'"),
         ({"params": {"language": "tlh"}}, "'params.language'"),
-        ({"params": {"mood": "good"}}, "'mood' in 'params'"),
+        ({"params": {"mood": "good"}}, "'params.mood'"),
     ],
 )
 async def test_a_config_that_cannot_be(config: dict[str, Any], field: str) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import pytest
 from msgspec import Meta
 
-from realtime.backend.params import read_params
 from realtime.errors import InvalidRequest
+from realtime.params import read_params
 from realtime.structs import Strict
 
 

@@ -18,14 +18,14 @@ _PLACE = re.compile(r" - at `\$\.?(?P<place>[^`]*)`$")
 
 def read_params(given: Mapping[str, str], into: type[ParamsT], field: str) -> ParamsT:
     """What the request's `field` chooses; raises `InvalidRequest`, naming the entry, for a wrong or unknown one."""
+    unknown = sorted(set(given) - set(into.__struct_fields__))
+    if unknown:
+        name = f"{field}.{unknown[0]}"
+        there = ", ".join(into.__struct_fields__)
+        raise InvalidRequest(f"'{name}' is unknown; there are: {there}.", code="unknown_parameter", param=name)
     try:
         return msgspec.convert(dict(given), into, strict=False)
     except msgspec.ValidationError as problem:
-        known = into.__struct_fields__
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            message = f"There is no '{unknown[0]}' in '{field}'; there are: {', '.join(known)}."
-            raise InvalidRequest(message, param=f"{field}.{unknown[0]}") from problem
         found = _PLACE.search(str(problem))
         name = f"{field}.{found['place']}" if found else field
         raise InvalidRequest(f"'{name}': {_PLACE.sub('', str(problem))}.", param=name) from problem
