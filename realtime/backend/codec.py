@@ -90,7 +90,7 @@ class DecodeOptions(Strict):
 
 
 class Codec:
-    """Answers them. Long calls are worked on a little at a time: what is given up, or too long, ends soon."""
+    """Encodes and decodes. Long calls are worked on a little at a time: what is given up, or too long, ends soon."""
 
     def __init__(self, premises: Premises) -> None:
         self._room_bytes = premises.settings.grpc.max_message_bytes - BESIDE_BYTES

@@ -20,7 +20,7 @@ MOST_TOKENS: Final = 1 << 17
 
 
 class Embedding:
-    """Answers them."""
+    """Places texts by their meaning, and ranks documents by a query."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

@@ -49,7 +49,7 @@ class _Recording:
 
 
 class Hearing:
-    """Answers them."""
+    """Puts recordings into words."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

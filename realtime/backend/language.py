@@ -24,7 +24,7 @@ LONGEST_CORRELATION_ID = 128
 
 
 class Language:
-    """Answers them."""
+    """Has the language model write, and count in its own tokens."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

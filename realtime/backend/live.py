@@ -18,7 +18,7 @@ SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000
 
 
 class Live:
-    """Answers them."""
+    """Puts a microphone into words while somebody speaks."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

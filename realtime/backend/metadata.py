@@ -17,7 +17,7 @@ SHOWN: Final = Prompt(messages=(Message(role="user", text="Hello."),), thoughts=
 
 
 class Metadata:
-    """Answers them."""
+    """Tells what is known of the language model."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

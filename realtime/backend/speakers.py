@@ -18,7 +18,7 @@ FARTHEST: Final = 2.0
 
 
 class Speakers:
-    """Answers them."""
+    """Tells whose voice it is."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

@@ -17,7 +17,7 @@ _FIELD_1 = b"\x0a"
 
 
 class Stores:
-    """Answers them."""
+    """Keeps vectors, and finds the nearest."""
 
     def __init__(self, premises: Premises) -> None:
         self._vectors = premises.vectors

@@ -49,7 +49,7 @@ class _Configured:
 
 
 class Transforms:
-    """Answers them."""
+    """Makes sound anew, in frames and in files."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

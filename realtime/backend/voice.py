@@ -38,7 +38,7 @@ class KnowsLanguages(Protocol):
 
 
 class Voice:
-    """Answers them."""
+    """Speaks texts."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises

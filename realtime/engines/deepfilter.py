@@ -79,7 +79,7 @@ class DeepfilterMaker:
 
 
 class Deepfilter:
-    """Makes streams."""
+    """Takes noise out of streams; each has a network of its own."""
 
     name = "deepfilter"
     default_rate_hz = RATE_HZ

@@ -29,7 +29,7 @@ class ResampleParams(Params):
 
 
 class Resampling:
-    """Makes streams."""
+    """Brings streams to another rate."""
 
     name = "resample"
     default_rate_hz = SPEECH_RATE_HZ

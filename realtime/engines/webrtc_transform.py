@@ -79,7 +79,7 @@ class WebrtcMaker:
 
 
 class WebrtcTransform:
-    """Makes streams. There are no weights: what is shared is the library."""
+    """Takes echo, noise and rumble out of streams. There are no weights: what is shared is the library."""
 
     name = "webrtc"
     default_rate_hz = SPEECH_RATE_HZ

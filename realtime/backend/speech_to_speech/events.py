@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.speech_to_speech.sound import SESSION_HZ, Turner
+from realtime.backend.speech_to_speech.sound import SESSION_HZ, StreamResampler
 from realtime.conductor import ClientGone
 from realtime.errors import InvalidRequest
 from realtime.protocol import client_events as asked
@@ -68,7 +68,7 @@ class Teller:
         """What the session has against the last change it was asked for."""
         self.gave_up = False
         """Whether the client has stopped reading."""
-        self.turner = Turner(SESSION_HZ, SESSION_HZ)
+        self.resampler = StreamResampler(SESSION_HZ, SESSION_HZ)
         """Turns sound into what the client wants; another may take its place at any time."""
 
     def change(self, session: dict[str, Any]) -> asked.SessionUpdate:
@@ -92,10 +92,10 @@ class Teller:
         """
         match event:
             case said.AudioDelta():
-                for pcm in self.turner.push(event.delta):
+                for pcm in self.resampler.push(event.delta):
                     await self._sound(pcm)
             case said.AudioDone():
-                if tail := self.turner.flush():
+                if tail := self.resampler.flush():
                     await self._sound(tail)
             case said.TranscriptDelta():
                 await self._say("response.audio_transcript.delta", _delta(event))
@@ -150,7 +150,9 @@ class Teller:
         await self._say("response.done", meta)
 
     async def _sound(self, pcm: bytes) -> None:
-        await self._send(pb.AudioToAudioResponse(event="response.audio.delta", pcm=pcm, sample_rate=self.turner.to_hz))
+        await self._send(
+            pb.AudioToAudioResponse(event="response.audio.delta", pcm=pcm, sample_rate=self.resampler.to_hz)
+        )
 
     async def _say(self, event: str, meta: dict[str, Any]) -> None:
         await self._send(pb.AudioToAudioResponse(event=event, meta=msgspec.json.encode(meta)))

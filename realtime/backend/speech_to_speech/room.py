@@ -20,7 +20,7 @@ from realtime.backend.premises import Premises
 from realtime.backend.speech_to_speech.config import Wanted, in_its_words, read_config
 from realtime.backend.speech_to_speech.controls import read_control
 from realtime.backend.speech_to_speech.events import Teller
-from realtime.backend.speech_to_speech.sound import SESSION_HZ, Turner, open_turner
+from realtime.backend.speech_to_speech.sound import SESSION_HZ, StreamResampler, open_resampler
 from realtime.conductor import Conductor, Incoming, make_offer
 from realtime.errors import InvalidRequest, NoRoom, ServerBusy, ServerStopping
 from realtime.protocol import client_events as asked
@@ -35,7 +35,7 @@ DEFAULT_INPUT_HZ, DEFAULT_OUTPUT_HZ = 16_000, 24_000
 
 
 class SpeechToSpeech:
-    """Holds them."""
+    """Holds spoken conversations, one after another on a stream."""
 
     def __init__(self, premises: Premises) -> None:
         self._premises = premises
@@ -83,8 +83,8 @@ class SpeechToSpeech:
             conductor = Conductor(engines, settings, offer.accept(usual, wanted.session))
         except InvalidRequest as problem:
             raise in_its_words(problem) from problem
-        ears = await open_turner(wanted.input_hz or DEFAULT_INPUT_HZ, SESSION_HZ)
-        voice = await open_turner(SESSION_HZ, wanted.output_hz or DEFAULT_OUTPUT_HZ)
+        ears = await open_resampler(wanted.input_hz or DEFAULT_INPUT_HZ, SESSION_HZ)
+        voice = await open_resampler(SESSION_HZ, wanted.output_hz or DEFAULT_OUTPUT_HZ)
         return _Opening(conductor, ears, voice)
 
     async def _converse(self, stream: _Stream, opening: _Opening) -> None:
@@ -115,8 +115,8 @@ class _Opening:
     """A conversation that can begin, and how it sounds."""
 
     conductor: Conductor
-    ears: Turner
-    voice: Turner
+    ears: StreamResampler
+    voice: StreamResampler
 
 
 class _Stream:
@@ -133,7 +133,7 @@ class _Stream:
         """The conversation that the client wants instead of the one that is going on."""
         self._requests = requests
         self._open = open_
-        self._ears: Turner
+        self._ears: StreamResampler
 
     async def hear(self, opening: _Opening) -> AsyncGenerator[Incoming, None]:
         """What the client says in one conversation, up to its end or the next conversation's beginning."""
@@ -195,8 +195,8 @@ class _Stream:
                 code="unsupported_value",
                 param="params.lead_ms",
             )
-        ears = await open_turner(wanted.input_hz, SESSION_HZ) if wanted.input_hz else None
-        voice = await open_turner(SESSION_HZ, wanted.output_hz) if wanted.output_hz else None
+        ears = await open_resampler(wanted.input_hz, SESSION_HZ) if wanted.input_hz else None
+        voice = await open_resampler(SESSION_HZ, wanted.output_hz) if wanted.output_hz else None
         yield self.teller.change(wanted.session)
         try:
             await self.teller.changed()

@@ -16,12 +16,12 @@ _PIECE_S: Final = 1
 """So much is turned at a time: other conversations go on in between."""
 
 
-async def open_turner(from_hz: int, to_hz: int) -> Turner:
+async def open_resampler(from_hz: int, to_hz: int) -> StreamResampler:
     """One for these rates. Raises `InvalidRequest` if there can be none. Cancelling changes nothing."""
-    return await asyncio.to_thread(Turner, from_hz, to_hz)
+    return await asyncio.to_thread(StreamResampler, from_hz, to_hz)
 
 
-class Turner:
+class StreamResampler:
     """Turns one stream of 16-bit little-endian samples into another, however it is cut into pieces."""
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
