@@ -154,7 +154,7 @@ class _Stream:
         yield SaidAll()
 
     def _begin(self, opening: _Opening) -> None:
-        self.next_one, self._ears, self.teller.turner = None, opening.ears, opening.voice
+        self.next_one, self._ears, self.teller.resampler = None, opening.ears, opening.voice
 
     async def _read(self, request: pb.AudioToAudioRequest) -> AsyncGenerator[Incoming, None]:
         match request.WhichOneof("payload"):
@@ -202,7 +202,7 @@ class _Stream:
             await self.teller.changed()
         except InvalidRequest as problem:
             raise in_its_words(problem) from problem
-        self.teller.turner = voice or self.teller.turner
+        self.teller.resampler = voice or self.teller.resampler
         if ears:
             before, self._ears = self._ears.flush(), ears
             if before:
