@@ -186,7 +186,7 @@ async def main() -> None:
     transforms = {"webrtc": webrtc, "deepfilter": open_deepfilter(workshop)}
     three = "1st s | 2nd s | from the 4th on"
     await table(f"stream | 20 ms late: {three} | 100 ms: {three} | 300 ms: {three}", echoes(webrtc, clips))
-    heads = "echo | SI-SDR with it, dB | without | level, dB | words wrong with it, % | without"
+    heads = "echo | SI-SDR, echo left in, dB | taken out | level, dB | words wrong, echo left in, % | taken out"
     await table(heads, double_talk(webrtc, whisper, clips))
     await table(
         "voice above noise | made by | SI-SDR, dB | words wrong, % | CPU-ms per s", noises(transforms, whisper, clips)
