@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from blockbuster import blockbuster_ctx
 
 from realtime.logs import set_up_logs
 from realtime.settings import LogSettings
+from tests.blocking import no_blocking_calls
 
 pytest_plugins = ["tests.live"]
 
@@ -32,5 +32,5 @@ def server_logs() -> Iterator[None]:
 @pytest.fixture
 def no_blocking(server_logs: None) -> Iterator[None]:
     """A call that would hold the event loop up, made anywhere below our own code, raises instead."""
-    with blockbuster_ctx("realtime"):
+    with no_blocking_calls():
         yield

@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import grpc
 import pytest
-from blockbuster import blockbuster_ctx
 
 from realtime.backend.door import Door
 from realtime.backend.pb import backend_pb2_grpc as rpc
 from realtime.backend.premises import Premises
 from realtime.keys import Keyring
+from tests.blocking import no_blocking_calls
 from tests.dialogue import nothing_left_over
 
 PATIENCE_S = 5
@@ -37,7 +37,7 @@ class Doorway:
         await self._door.tell(serving=True)
         self.channel = grpc.aio.insecure_channel(self.address)
         self.stub = stub_of(self.channel)
-        self._stack.enter_context(blockbuster_ctx("realtime"))
+        self._stack.enter_context(no_blocking_calls())
         return self
 
     async def __aexit__(self, *failure: Any) -> None:

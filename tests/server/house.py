@@ -17,7 +17,6 @@ from typing import Any, Self
 import httpx
 import numpy as np
 import pytest
-from blockbuster import blockbuster_ctx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -28,6 +27,7 @@ from realtime.server.client_secrets import ClientSecrets
 from realtime.server.serve import serve
 from realtime.server.state import new_state
 from realtime.settings import ConversationSettings, GrpcSettings, RemoteToolSettings, ServerSettings, Settings
+from tests.blocking import no_blocking_calls
 from tests.dialogue import nothing_left_over
 from tests.fakes import FakeSynthesizer, fake_engines, quiet, voice
 from tests.protocol.contract import check_event
@@ -78,7 +78,7 @@ class House:
             await until(lambda: _listens(port))
         else:
             await until(lambda: self.ready or self.running.done())
-        self._stack.enter_context(blockbuster_ctx("realtime"))
+        self._stack.enter_context(no_blocking_calls())
         return self
 
     async def __aexit__(self, *failure: Any) -> None:
