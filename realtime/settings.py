@@ -212,16 +212,10 @@ class Settings(Strict):
     speaker: EngineChoice = EngineChoice(engine="voicefilter")
 
 
-_ENGINE_TABLES = (
-    "detector",
-    "turn_detector",
-    "enhancer",
-    "transcriber",
-    "chat",
-    "synthesizer",
-    "speech_to_speech",
-    "embedder",
-    "speaker",
+_ENGINE_TABLES = tuple(
+    name
+    for name, default in zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True)
+    if isinstance(default, EngineChoice)
 )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import tempfile
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from asyncio.subprocess import Process
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,49 +19,24 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from realtime.backend.pb import backend_pb2 as pb
 from tests.backend.doorway import refusal, stub_of
 from tests.backend.speech_to_speech.caller import Caller
-from tests.server import plugin
+from tests.server.command import command, line_with, scripted_machine
 from tests.server.house import PATIENCE_S, until
-
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A machine on which the scripted engines are installed, and a configuration that uses them."""
-    plugin.install(tmp_path)
-    (tmp_path / "realtime.toml").write_text(plugin.CONFIGURATION)
-    return tmp_path
+    return scripted_machine(tmp_path)
 
 
-@asynccontextmanager
-async def realtime_backend(folder: Path, *arguments: str, addr: str = "127.0.0.1:0") -> AsyncIterator[Process]:
+def realtime_backend(folder: Path, *arguments: str, addr: str = "127.0.0.1:0") -> AbstractAsyncContextManager[Process]:
     """The command, as long as the context lasts."""
-    command = [sys.executable, "-m", "realtime", "backend", "--addr", addr]
-    process = await asyncio.create_subprocess_exec(
-        *(*command, "--config", str(folder / "realtime.toml"), *arguments),
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("REALTIME_")},
-            "PYTHONPATH": os.pathsep.join((str(folder), str(REPOSITORY))),
-        },
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    return command(folder, "backend", "--addr", addr, *arguments)
 
 
 async def address_of(process: Process) -> str:
     """Where it listens, once it says so."""
-    assert process.stdout
-    async with asyncio.timeout(PATIENCE_S):
-        async for line in process.stdout:
-            if b"Listening for gRPC on " in line:
-                return line.decode().split()[-1]
-    raise AssertionError("it ended before it listened")
+    return (await line_with(process, "Listening for gRPC on ")).split()[-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

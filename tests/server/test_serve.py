@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from asyncio.subprocess import Process
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -18,49 +15,25 @@ from websockets.asyncio.client import connect
 from realtime.engines.ensemble import Engines
 from realtime.errors import BadConfiguration, ModelUnavailable
 from tests.server import plugin
+from tests.server.command import command, line_with, scripted_machine
 from tests.server.house import PATIENCE_S, QUESTION, Caller, House
-
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A machine on which the scripted engines are installed, and a configuration that uses them."""
-    plugin.install(tmp_path)
-    (tmp_path / "realtime.toml").write_text(plugin.CONFIGURATION)
-    return tmp_path
+    return scripted_machine(tmp_path)
 
 
-@asynccontextmanager
-async def realtime_serve(folder: Path, *arguments: str, **environment: str) -> AsyncIterator[Process]:
+def realtime_serve(folder: Path, *arguments: str, **environment: str) -> AbstractAsyncContextManager[Process]:
     """The command, as long as the context lasts."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "realtime", "serve", "--config", str(folder / "realtime.toml"), *arguments),
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("REALTIME_")},
-            "PYTHONPATH": os.pathsep.join((str(folder), str(REPOSITORY))),
-            **environment,
-        },
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    return command(folder, "serve", *arguments, **environment)
 
 
 async def ready(process: Process) -> str:
     """Where conversations begin, once the server has said so."""
-    assert process.stdout
-    async with asyncio.timeout(PATIENCE_S):
-        async for line in process.stdout:
-            if b"Ready. Open http://" in line:
-                address = line.decode().split("http://")[1].split()[0]
-                return f"ws://{address.replace('localhost', '127.0.0.1')}/v1/realtime"
-    raise AssertionError("it ended before it was ready")
+    address = (await line_with(process, "Ready. Open http://")).split("http://")[1].split()[0]
+    return f"ws://{address.replace('localhost', '127.0.0.1')}/v1/realtime"
 
 
 async def complaint(folder: Path, *arguments: str, **environment: str) -> str:
