@@ -24,7 +24,7 @@ class OutputDucked(ServerEvent, kw_only=True, tag="response.output_audio.ducked"
     """Somebody may be interrupting: play more softly, or pause. No more is sent until it is known."""
 
     response_id: str
-    """The response that was heard last; it may be over."""
+    """The response that was heard last; it may be over, but not cancelled."""
     item_id: str
 
 
@@ -40,31 +40,43 @@ class Interruption:
 
     def __init__(self) -> None:
         self._heard: said.AudioDelta | None = None
-        self.suspected = False
+        """The last sound that was sent, while the client may be playing it."""
+        self._ducked: said.AudioDelta | None = None
+        """What is to be played more softly."""
+
+    @property
+    def suspected(self) -> bool:
+        """Whether somebody is."""
+        return self._ducked is not None
 
     def hear(self, told: Iterable[Output]) -> None:
-        """Remember which answer was the last of which the client was sent sound."""
+        """Remember of which answer the client was sent sound last, unless that was cancelled since."""
         for output in told:
-            if isinstance(output, said.AudioDelta):
-                self._heard = output
+            match output:
+                case said.AudioDelta():
+                    self._heard = output
+                case said.ResponseDone(response=over) if over.status == "cancelled" and self._names(over.id):
+                    self._heard = None
 
     def suspect(self, detection: TurnDetection | None) -> list[Output]:
         """Somebody may be talking over an answer; nothing where that is not asked first, or there was no answer."""
         if self.suspected or self._heard is None or not confirms_barge_in(detection):
             return []
-        self.suspected = True
-        heard = self._heard
-        return [OutputDucked(response_id=heard.response_id, item_id=heard.item_id), HoldVoice()]
+        self._ducked = ducked = self._heard
+        return [OutputDucked(response_id=ducked.response_id, item_id=ducked.item_id), HoldVoice()]
 
     def began(self) -> list[Output]:
-        """The user speaks."""
-        was_suspected, self.suspected = self.suspected, False
+        """The user speaks, and nothing that was sent so far is played on."""
+        was_suspected = self.suspected
+        self._heard = self._ducked = None
         return [ReleaseVoice()] if was_suspected else []
 
     def end(self) -> list[Output]:
         """Nobody is suspected any more."""
-        if not self.suspected:
+        ducked, self._ducked = self._ducked, None
+        if ducked is None:
             return []
-        assert self._heard
-        self.suspected = False
-        return [OutputResumed(response_id=self._heard.response_id, item_id=self._heard.item_id), ReleaseVoice()]
+        return [OutputResumed(response_id=ducked.response_id, item_id=ducked.item_id), ReleaseVoice()]
+
+    def _names(self, response_id: str) -> bool:
+        return self._heard is not None and self._heard.response_id == response_id

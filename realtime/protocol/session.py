@@ -100,6 +100,7 @@ class Session:
         except InvalidRequest as problem:
             return self.refuse(problem, getattr(event, "event_id", None))
         self._unanswered.note(event, outputs)
+        self._interruption.hear(outputs)
         return outputs
 
     def foresee(self, words: str) -> effects.StartReply | None:
@@ -198,7 +199,6 @@ class Session:
             case reports.Spoke():
                 told = self._responses.report(report)
                 self._has_spoken = self._has_spoken or bool(told and report.audio)
-                self._interruption.hear(told)
                 return told
             case reports.Timed() if RESPONSE_TIMING not in (self.config.include or ()):
                 return []

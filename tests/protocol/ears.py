@@ -22,10 +22,11 @@ class Ears:
         self.wants_words_early = False
         self.confirms = False
         """Whether speech over an answer is doubted first."""
-        self.ducked = False
+        self.ducked: OutputDucked | None = None
         self.held = False
         self.heard: said.AudioDelta | None = None
-        """The last sound that the client was sent."""
+        """The last sound that the client was sent and has no reason to stop playing."""
+        self._interrupts = False
         self._detecting = False
         self._timeout_ms: int | None = None
         self._awaited_ms: int | None = None
@@ -36,6 +37,7 @@ class Ears:
         wanted = heard.transcription
         self.wants_words_early = wanted is not None and (transcribes or wanted.delay is not None)
         self._detecting = heard.turn_detection is not None
+        self._interrupts = heard.turn_detection is not None and heard.turn_detection.interrupt_response
         self.confirms = confirms_barge_in(heard.turn_detection)
         self.speaking = self.speaking and self._detecting
         detection = heard.turn_detection
@@ -46,7 +48,9 @@ class Ears:
         assert self._detecting
         assert not self.speaking, "speech started twice"
         assert self.announced in (None, item_id)
-        self.speaking, self.announced, self.ducked = True, item_id, False
+        self.speaking, self.announced, self.ducked = True, item_id, None
+        if self._interrupts:
+            self.heard = None
 
     def hear_end(self, item_id: str) -> None:
         assert self.speaking, "speech stopped that had not started"
@@ -87,10 +91,15 @@ class Ears:
         if isinstance(event, said.AudioDelta):
             self.heard = event
             return
-        assert self.heard, "nothing was to be heard that could be ducked"
-        assert (event.response_id, event.item_id) == (self.heard.response_id, self.heard.item_id)
-        assert self.ducked == isinstance(event, OutputResumed), "ducked twice, or resumed without"
-        self.ducked = isinstance(event, OutputDucked)
+        assert (self.ducked is not None) == isinstance(event, OutputResumed), "ducked twice, or resumed without"
+        named = self.ducked or self.heard
+        assert named, "nothing was to be heard that could be ducked"
+        assert (event.response_id, event.item_id) == (named.response_id, named.item_id)
+        self.ducked = event if isinstance(event, OutputDucked) else None
+
+    def hear_end_of(self, response: said.ResponseObject) -> None:
+        if response.status == "cancelled" and self.heard and self.heard.response_id == response.id:
+            self.heard = None
 
     def hold(self, held: bool) -> None:
         assert self.held != held, "held twice, or released without"
@@ -98,7 +107,7 @@ class Ears:
 
     def judge_doubt(self) -> None:
         """After a step."""
-        assert self.ducked == self.held, "the voice is not held as the client was told"
+        assert (self.ducked is not None) == self.held, "the voice is not held as the client was told"
         assert self.confirms or not self.ducked, "speech is doubted that stops an answer at once"
         assert not (self.ducked and self.speaking), "somebody who speaks is doubted"
 

@@ -104,6 +104,26 @@ def test_a_cancel_does_not_end_the_doubt(client: Client) -> None:
     assert dismiss(client).names == RESUMED
 
 
+def test_what_was_cancelled_is_not_played_any_more(client: Client) -> None:
+    """Neither is what the user has interrupted."""
+    speaks(client)
+    client.send("response.cancel")
+    assert suspect(client).names == []
+    speaks(client)
+    client.begin_speech()
+    client.end_speech()
+    assert suspect(client).names == []
+
+
+def test_it_goes_on_with_what_was_ducked(client: Client) -> None:
+    """Sound of another answer that was on its way by then does not change which that was."""
+    first = speaks(client)
+    other = client.create(conversation="none", instructions="Speak too.")
+    suspect(client)
+    client.say(other, "Well, ", 100)
+    assert dismiss(client).event(RESUMED[0])["response_id"] == first
+
+
 @pytest.mark.parametrize("what", ["clear", "commit"])
 def test_who_takes_the_sound_ends_the_doubt(client: Client, what: str) -> None:
     speaks(client)

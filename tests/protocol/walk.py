@@ -121,6 +121,8 @@ class Walker:
         witness = client.witness
         running = [id_ for id_, life in witness.live.items() if life.started]
         dice = self._random.random()
+        if witness.ears.ducked or (witness.ears.confirms and witness.ears.heard and dice > 0.5):
+            return self._doubting()
         if dice < 0.35 and (waiting := self._servers(client)):
             return waiting
         if witness.ears.awaiting and dice < 0.45:
@@ -129,8 +131,6 @@ class Walker:
             return self._speaking(client, self._random.choice(running))
         if witness.unheard and dice < 0.8:
             return self._hearing(self._random.choice(sorted(witness.unheard)))
-        if witness.ears.ducked or (witness.ears.confirms and witness.ears.heard and dice > 0.9):
-            return self._doubting()
         if self._spoken(client) and dice > 0.95:
             return json.dumps(self._truncate(client))
         if witness.detecting:

@@ -107,7 +107,7 @@ class Witness:
                 return not self.detecting or self.ears.speaking
             case reports.SpeechSuspected():
                 ears = self.ears
-                return not ears.confirms or ears.speaking or ears.ducked or ears.heard is None
+                return not ears.confirms or ears.speaking or bool(ears.ducked) or ears.heard is None
             case reports.SpeechDismissed():
                 return not self.ears.ducked
             case reports.SpeechEnded():
@@ -179,6 +179,8 @@ class Witness:
                 self.made.sees(output)
                 if isinstance(output, said.AudioDelta):
                     self.ears.hear_voice(output)
+                if isinstance(output, said.ResponseDone):
+                    self.ears.hear_end_of(output.response)
             case _:
                 self._sees_effect(output)
 

@@ -72,9 +72,13 @@ class Wanderer:
 
 
 def judge(told: list[pb.AudioToAudioResponse]) -> None:
-    """At most one end to each response, and nothing of it that is not between its beginning and its end."""
+    """At most one end to each response, and nothing of it that is not between its beginning and its end.
+
+    What is played more softly may be over; it was not cut off.
+    """
     live: set[str] = set()
     over: set[str] = set()
+    cut: set[str] = set()
     for message in told:
         said = meta(message)
         match message.event:
@@ -84,9 +88,16 @@ def judge(told: list[pb.AudioToAudioResponse]) -> None:
             case "response.done":
                 live.remove(said["id"])
                 over.add(said["id"])
+                if said.get("cancelled"):
+                    cut.add(said["id"])
                 assert said.get("cancelled", False) == (said["status"] == "cancelled")
             case "response.audio.delta":
                 assert live
+            case "response.output_audio.ducked":
+                assert said["response_id"] in (live | over) - cut
+                ducked = said["response_id"]
+            case "response.output_audio.resumed":
+                assert said["response_id"] == ducked
             case "error":
                 assert said["message"]
             case event if event.startswith("response."):
