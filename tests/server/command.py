@@ -1,4 +1,7 @@
-"""A command of ours as an operator runs it: a process of its own, on a machine with the scripted engines."""
+"""A command of ours as an operator runs it: a process of its own, on a machine with the scripted engines.
+
+Without asyncio's debug mode: it logs every step over 100 ms, which on a busy machine any may be.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from pathlib import Path
 
 from tests.server import plugin
 from tests.server.house import PATIENCE_S
+
+NOT_THE_OPERATORS = ("REALTIME_", "PYTHONASYNCIODEBUG")
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -29,7 +34,7 @@ async def command(folder: Path, name: str, *words: str, **environment: str) -> A
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "realtime", name, "--config", str(folder / "realtime.toml"), *words),
         env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("REALTIME_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(NOT_THE_OPERATORS)},
             "PYTHONPATH": os.pathsep.join((str(folder), str(REPOSITORY))),
             **environment,
         },
