@@ -32,8 +32,11 @@ from realtime.protocol.config import SessionType, first_config
 from realtime.protocol.server_events import ServerEvent
 from realtime.remote_tools.base import RemoteTools
 from realtime.settings import ConversationSettings
-from tests.fakes import HandClock, fake_engines, settle
+from tests.fakes import HandClock, fake_engines, quiet, settle, voice
 from tests.protocol.contract import check_event
+
+QUESTION = quiet(512), voice(768), quiet(576)
+"""A turn, from the quiet before it to a little more than the silence that ends it."""
 
 
 @dataclass(frozen=True)

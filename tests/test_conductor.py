@@ -13,13 +13,10 @@ from realtime.engines.base import Message
 from realtime.errors import EngineFailed
 from realtime.pipeline.endpoint import HUSH_MS
 from realtime.pipeline.reply import AHEAD_MS
-from tests.dialogue import Dialogue
+from tests.dialogue import QUESTION, Dialogue
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
-
-QUESTION = quiet(512), voice(768), quiet(576)
-"""A turn, from the quiet before it to a little more than the silence that ends it."""
 
 COMMITTED = [
     "input_audio_buffer.committed",

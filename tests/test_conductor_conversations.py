@@ -9,10 +9,8 @@ import pytest
 from realtime.conductor.conductor import INBOX_LIMIT
 from realtime.conductor.conversations import Conversations
 from realtime.errors import ServerFull, ServerStopping
-from tests.dialogue import Dialogue
-from tests.fakes import FakeChat, fake_engines, quiet, settle, voice
-
-QUESTION = quiet(512), voice(768), quiet(576)
+from tests.dialogue import QUESTION, Dialogue
+from tests.fakes import FakeChat, fake_engines, settle
 
 
 async def test_they_are_counted_in_and_out() -> None:

@@ -13,7 +13,7 @@ from realtime.remote_tools.client import McpTools
 from realtime.settings import RemoteToolSettings
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, fake_engines
-from tests.test_conductor_tools import ask, call, update
+from tests.tools import ask, call, update
 
 KEY = "Bearer sesame"
 

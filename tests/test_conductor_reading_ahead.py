@@ -11,7 +11,7 @@ from realtime.engines.base import Read, Token, Urgency
 from realtime.errors import EngineBusy
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, fake_engines, quiet, voice
-from tests.test_conductor_tools import WEATHER, ask, update
+from tests.tools import WEATHER, ask, update
 
 PIRATE = "Speak like a pirate."
 READING = (Token("x"), Read(prompt_tokens=300, cached_tokens=0))

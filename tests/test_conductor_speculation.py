@@ -40,7 +40,7 @@ from tests.fakes import (
     settle,
     voice,
 )
-from tests.test_conductor_tools import WEATHER
+from tests.tools import WEATHER
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 

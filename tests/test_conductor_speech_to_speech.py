@@ -21,7 +21,7 @@ from tests.fuzz.events import Saying, bursts
 from tests.fuzz.explore import FUZZING, explore
 from tests.fuzz.test_conversations import Madness
 from tests.test_conductor import COMMITTED, OPENED, QUESTION, SPEECH, SPOKEN
-from tests.test_conductor_tools import KITCHEN, WEATHER, FakeRemoteTools, call, update
+from tests.tools import KITCHEN, WEATHER, FakeRemoteTools, call, update
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 

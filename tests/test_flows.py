@@ -13,6 +13,7 @@ FLOWS = (REPOSITORY / "docs" / "flows.md").read_text(encoding="utf-8")
 SCENARIOS = (
     "test_conductor",
     "test_conductor_tools",
+    "test_conductor_tool_servers",
     "test_conductor_sessions",
     "test_conductor_turns",
     "test_conductor_speculation",

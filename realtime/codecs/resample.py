@@ -24,6 +24,7 @@ stays within 0.02 dB. With HQ a caller on the telephone would be answered a tent
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, gcd, pi
@@ -124,6 +125,11 @@ def resample(audio: Audio, rate_hz: int) -> Audio:
         return audio
     pcm: Pcm = soxr.resample(audio.pcm, audio.rate_hz, rate_hz, quality="HQ")
     return Audio(pcm, rate_hz)
+
+
+async def resampled(audio: Audio, rate_hz: int) -> Audio:
+    """`resample`, off the event loop. Cancelling lets go of what the thread goes on to finish."""
+    return audio if audio.rate_hz == rate_hz else await asyncio.to_thread(resample, audio, rate_hz)
 
 
 @lru_cache(maxsize=16)  # Filters are like weights: made once, shared by every stream between the same rates.

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import structlog
 
 from realtime.audio import Audio, ms_to_samples, samples_to_ms
-from realtime.codecs.resample import resample
+from realtime.codecs.resample import resampled
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
 from realtime.engines.base import Listening, Transcriber
@@ -226,8 +226,7 @@ class BargeIn:
 
     async def _words(self, sound: Audio) -> str | None:
         try:
-            if sound.rate_hz != self._transcriber.rate_hz:
-                sound = await asyncio.to_thread(resample, sound, self._transcriber.rate_hz)
+            sound = await resampled(sound, self._transcriber.rate_hz)
             wanted = self._language if self._settings.transcription else None
             listening = Listening(language=wanted, prompt=HINTS.get(self._language or "en", ""))
             async with aclosing(self._transcriber.transcribe(sound.pcm, listening)) as segments:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from realtime.audio import Audio
-from realtime.codecs.resample import resample
+from realtime.codecs.resample import resampled
 from realtime.conductor.errands import Errands, account_for
 from realtime.engines.base import TurnDetector
 from realtime.microphone import Microphone
@@ -38,9 +36,7 @@ class Pauses:
 
     async def _completeness(self, turn: Audio) -> float | None:
         try:
-            if turn.rate_hz != self._detector.rate_hz:
-                turn = await asyncio.to_thread(resample, turn, self._detector.rate_hz)
-            return await self._detector.completeness(turn.pcm)
+            return await self._detector.completeness((await resampled(turn, self._detector.rate_hz)).pcm)
         except Exception as failure:
             if not self._has_failed:  # it may fail several times a turn: once tells it
                 account_for(failure, "turn detection")

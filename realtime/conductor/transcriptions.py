@@ -9,7 +9,7 @@ from contextlib import aclosing
 import structlog
 
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
-from realtime.codecs.resample import resample
+from realtime.codecs.resample import resampled
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.hearing_ahead import HearingAhead, text_of
 from realtime.engines.base import Listening, Segment, Transcriber
@@ -151,8 +151,7 @@ class Transcriptions:
         )
 
     async def _segments(self, sound: Audio, listening: Listening) -> AsyncGenerator[Segment, None]:
-        if sound.rate_hz != self._transcriber.rate_hz:
-            sound = await asyncio.to_thread(resample, sound, self._transcriber.rate_hz)
+        sound = await resampled(sound, self._transcriber.rate_hz)
         async with aclosing(self._transcriber.transcribe(sound.pcm, listening)) as segments:
             async for segment in segments:
                 yield segment

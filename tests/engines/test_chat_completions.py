@@ -7,52 +7,20 @@ from typing import Any
 
 import pytest
 
-from realtime.engines.base import (
-    CallWhole,
-    Finish,
-    FinishReason,
-    Image,
-    Message,
-    Prompt,
-    Read,
-    Thought,
-    Token,
-    Tool,
-    ToolCall,
-    ToolCallPart,
-)
-from realtime.engines.chat_completions import Reading, request
+from realtime.engines.base import Finish, FinishReason, Image, Message, Prompt, Read, Thought, Token, Tool, ToolCall
+from realtime.engines.chat_completions import request
 from realtime.engines.sampling import Likelihood, Sampling
 from realtime.errors import EngineFailed
+from tests.engines.chunks import WEATHER, delta, read
 
-WEATHER = Tool(
-    name="weather",
-    description="The weather",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}}},
-)
+# --- what is asked -----------------------------------------------------------------------------------------------
+
 ASKED = Message(role="user", text="How is the weather?")
 
 
 def calling(call_id: str) -> Message:
     call = ToolCall(call_id=call_id, name="weather", arguments='{"city":"Rome"}')
     return Message(role="assistant", text="", tool_calls=(call,))
-
-
-TOOLS = (WEATHER, Tool(name="clock", description="The time"))
-
-
-def read(*chunks: Any, **wanted: bool) -> list[Any]:
-    reading = Reading(TOOLS, **wanted)
-    parts = [part for chunk in chunks for part in reading.parts(chunk)]
-    return [*parts, *reading.end()]
-
-
-def delta(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
-
-
-def called(**call: Any) -> dict[str, Any]:
-    return delta(tool_calls=[call])
 
 
 def test_messages_keep_their_roles_and_words() -> None:
@@ -117,6 +85,41 @@ def test_a_temperature_is_sent_only_when_there_is_one() -> None:
     assert "temperature" not in request(Prompt(messages=(ASKED,)))
 
 
+def test_how_words_are_to_be_chosen() -> None:
+    wanted = Sampling(
+        top_p=0.5, seed=3, stop=("#",), frequency_penalty=0.1, presence_penalty=0.2, logit_bias=((7, -1.0),)
+    )
+    told = {"logprobs": True, "top_logprobs": 2}
+    penalties = {"frequency_penalty": 0.1, "presence_penalty": 0.2}
+    assert request(Prompt(messages=(ASKED,), sampling=replace(wanted, alternatives=2))) == {
+        **{"messages": [{"role": "user", "content": "How is the weather?"}], "top_p": 0.5, "seed": 3, "stop": ["#"]},
+        **{**penalties, "logit_bias": {"7": -1.0}, **told},
+    }
+    assert request(Prompt(messages=(ASKED,), sampling=Sampling(top_k=5, grammar="x"))).keys() == {"messages"}
+
+
+def test_pictures_go_with_the_words() -> None:
+    pictures = (Image(url="data:image/png;base64,AAAA", detail="low"), Image(url="https://a.example/b.png"))
+    seen = Message(role="user", text="What is this?", images=pictures)
+    wordless = Message(role="user", text="", images=pictures[:1])
+    first = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
+    second = {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "auto"}}
+    assert [message["content"] for message in request(Prompt(messages=(seen, wordless)))["messages"]] == [
+        [{"type": "text", "text": "What is this?"}, first, second],
+        [first],
+    ]
+
+
+def test_one_call_at_a_time_is_asked_for_and_several_are_the_default() -> None:
+    tools = (WEATHER,)
+    assert "parallel_tool_calls" not in request(Prompt(messages=(ASKED,), tools=tools))
+    assert request(Prompt(messages=(ASKED,), tools=tools, parallel_tool_calls=False))["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in request(Prompt(messages=(ASKED,), parallel_tool_calls=False))
+
+
+# --- what is answered --------------------------------------------------------------------------------------------
+
+
 def test_an_answer_with_its_counts() -> None:
     usage = {"prompt_tokens": 12, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 8}}
     assert read(
@@ -155,42 +158,13 @@ def test_why_it_ended(theirs: str, ours: FinishReason) -> None:
     assert read(delta(theirs, content="x"))[-1] == Finish(reason=ours)
 
 
-def test_calls_piece_by_piece() -> None:
-    assert read(
-        called(index=0, id="call_1", type="function", function={"name": "weather", "arguments": ""}),
-        called(index=0, function={"arguments": '{"city":'}),
-        called(index=0, function={"arguments": '"Rome"}'}),
-        called(index=1, id="call_2", type="function", function={"name": "clock", "arguments": "{}"}),
-        delta("tool_calls"),
-    ) == [
-        ToolCallPart(index=0, call_id="call_1", name="weather"),
-        ToolCallPart(index=0, arguments='{"city":'),
-        ToolCallPart(index=0, arguments='"Rome"}'),
-        ToolCallPart(index=1, call_id="call_2", name="clock", arguments="{}"),
-        CallWhole(index=0),
-        CallWhole(index=1),
-        Finish(reason="tool_calls"),
+def test_the_prompt_is_read_once_when_all_of_it_has_been() -> None:
+    half, whole = ({"prompt_progress": {"total": 40, "cache": 8, "processed": done}} for done in (20, 40))
+    assert read(half, whole, whole, delta(content="Hi."), delta("stop")) == [
+        Read(prompt_tokens=40, cached_tokens=8),
+        Token("Hi."),
+        Finish(reason="stop", prompt_tokens=40, cached_tokens=8),
     ]
-
-
-def test_calls_of_a_server_that_numbers_nothing() -> None:
-    one, more, two, *wholes, finish = read(
-        called(function={"name": "weather", "arguments": "{"}),
-        called(function={"arguments": "}"}),
-        called(id="", function={"name": "clock", "arguments": "{}"}),
-        delta("stop"),
-    )
-    assert [(part.index, part.name, part.arguments) for part in (one, more, two)] == [
-        (0, "weather", "{"),
-        (0, None, "}"),
-        (1, "clock", "{}"),
-    ]
-    assert one.call_id
-    assert two.call_id
-    assert one.call_id != two.call_id
-    assert more.call_id is None
-    assert wholes == [CallWhole(index=0), CallWhole(index=1)]
-    assert finish == Finish(reason="tool_calls")
 
 
 def test_thoughts_are_not_said() -> None:
@@ -203,6 +177,27 @@ def test_a_text_that_is_gone_on_with_has_no_deltas() -> None:
     chunks = [{"choices": [{"text": text, "finish_reason": None}]} for text in ("", " Sun", "ny")]
     ended = {"choices": [{"text": "", "finish_reason": "length"}]}
     assert read(*chunks, ended) == [Token(" Sun"), Token("ny"), Finish(reason="length")]
+
+
+@pytest.mark.parametrize("chunk", [{}, {"choices": None}, {"choices": []}, {"choices": [{}]}, {"id": "x", "new": 1}])
+def test_a_chunk_that_says_nothing_adds_nothing(chunk: Any) -> None:
+    assert read(chunk, delta("stop")) == [Finish(reason="stop")]
+
+
+def test_an_answer_that_breaks_off_is_a_failure() -> None:
+    with pytest.raises(EngineFailed, match="broke off"):
+        read(delta(content="Sun"))
+
+
+@pytest.mark.parametrize(
+    "chunk", [None, 42, "text", [], {"choices": 1}, {"choices": [{"delta": {"content": 5}}]}, {"usage": "much"}]
+)
+def test_a_chunk_that_makes_no_sense_is_a_failure(chunk: Any) -> None:
+    with pytest.raises(EngineFailed, match="cannot be read"):
+        read(chunk)
+
+
+# --- how likely its words were -----------------------------------------------------------------------------------
 
 
 def likely(token: str, **more: Any) -> dict[str, Any]:
@@ -234,230 +229,3 @@ def test_probabilities_that_make_no_sense_are_a_failure_to_who_asked(logprobs: A
     assert read(chunk)[0] == Token("Sun")
     with pytest.raises(EngineFailed, match="probabilities"):
         read(chunk, likelihoods=True)
-
-
-def test_how_words_are_to_be_chosen() -> None:
-    wanted = Sampling(
-        top_p=0.5, seed=3, stop=("#",), frequency_penalty=0.1, presence_penalty=0.2, logit_bias=((7, -1.0),)
-    )
-    told = {"logprobs": True, "top_logprobs": 2}
-    penalties = {"frequency_penalty": 0.1, "presence_penalty": 0.2}
-    assert request(Prompt(messages=(ASKED,), sampling=replace(wanted, alternatives=2))) == {
-        **{"messages": [{"role": "user", "content": "How is the weather?"}], "top_p": 0.5, "seed": 3, "stop": ["#"]},
-        **{**penalties, "logit_bias": {"7": -1.0}, **told},
-    }
-    assert request(Prompt(messages=(ASKED,), sampling=Sampling(top_k=5, grammar="x"))).keys() == {"messages"}
-
-
-def test_an_answer_that_breaks_off_is_a_failure() -> None:
-    with pytest.raises(EngineFailed, match="broke off"):
-        read(delta(content="Sun"))
-
-
-@pytest.mark.parametrize(
-    "chunk", [None, 42, "text", [], {"choices": 1}, {"choices": [{"delta": {"content": 5}}]}, {"usage": "much"}]
-)
-def test_a_chunk_that_makes_no_sense_is_a_failure(chunk: Any) -> None:
-    with pytest.raises(EngineFailed, match="cannot be read"):
-        read(chunk)
-
-
-@pytest.mark.parametrize("chunk", [{}, {"choices": None}, {"choices": []}, {"choices": [{}]}, {"id": "x", "new": 1}])
-def test_a_chunk_that_says_nothing_adds_nothing(chunk: Any) -> None:
-    assert read(chunk, delta("stop")) == [Finish(reason="stop")]
-
-
-def test_pictures_go_with_the_words() -> None:
-    pictures = (Image(url="data:image/png;base64,AAAA", detail="low"), Image(url="https://a.example/b.png"))
-    seen = Message(role="user", text="What is this?", images=pictures)
-    wordless = Message(role="user", text="", images=pictures[:1])
-    first = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
-    second = {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "auto"}}
-    assert [message["content"] for message in request(Prompt(messages=(seen, wordless)))["messages"]] == [
-        [{"type": "text", "text": "What is this?"}, first, second],
-        [first],
-    ]
-
-
-def test_one_call_at_a_time_is_asked_for_and_several_are_the_default() -> None:
-    tools = (WEATHER,)
-    assert "parallel_tool_calls" not in request(Prompt(messages=(ASKED,), tools=tools))
-    assert request(Prompt(messages=(ASKED,), tools=tools, parallel_tool_calls=False))["parallel_tool_calls"] is False
-    assert "parallel_tool_calls" not in request(Prompt(messages=(ASKED,), parallel_tool_calls=False))
-
-
-def test_the_prompt_is_read_once_when_all_of_it_has_been() -> None:
-    half, whole = ({"prompt_progress": {"total": 40, "cache": 8, "processed": done}} for done in (20, 40))
-    assert read(half, whole, whole, delta(content="Hi."), delta("stop")) == [
-        Read(prompt_tokens=40, cached_tokens=8),
-        Token("Hi."),
-        Finish(reason="stop", prompt_tokens=40, cached_tokens=8),
-    ]
-
-
-@pytest.mark.parametrize(
-    "arguments", ['{"city":', "Rome", "[1]", "[" * 100_000, '"Rome"', "{} {}", '{"city": "\ud800"}']
-)
-def test_arguments_that_are_no_json_object_are_a_failure(arguments: str) -> None:
-    with pytest.raises(EngineFailed, match="'weather' with arguments that are no JSON object") as failed:
-        read(called(index=0, id="a", function={"name": "weather", "arguments": arguments}), delta("tool_calls"))
-    assert "Rome" not in str(failed.value)
-
-
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
-@pytest.mark.parametrize("arguments", ["", '{"ci', '{"city": "Rome"}'])
-def test_calls_that_were_cut_short_are_left_as_they_are(reason: FinishReason, arguments: str) -> None:
-    """Nothing is added to them, and none of them is whole: nobody knows what else was to come."""
-    assert read(called(index=0, id="a", function={"name": "weather", "arguments": arguments}), delta(reason)) == [
-        ToolCallPart(index=0, call_id="a", name="weather", arguments=arguments),
-        Finish(reason=reason),
-    ]
-
-
-def test_a_call_that_names_no_arguments_has_none() -> None:
-    assert read(called(index=0, id="a", function={"name": "clock", "arguments": ""}), delta("tool_calls"))[1:] == [
-        ToolCallPart(index=0, arguments="{}"),
-        CallWhole(index=0),
-        Finish(reason="tool_calls"),
-    ]
-
-
-def whole_calls(*chunks: Any) -> list[tuple[str, str]]:
-    """Name and arguments of the calls that can be made."""
-    parts = read(*chunks, delta("tool_calls"))
-    pieces = [part for part in parts if isinstance(part, ToolCallPart)]
-    wholes = [part.index for part in parts if isinstance(part, CallWhole)]
-    begun = {part.index: part.name for part in pieces if part.name}
-    assert len(begun) == len({part.call_id for part in pieces if part.call_id})
-    return [(begun[i], "".join(piece.arguments for piece in pieces if piece.index == i)) for i in wholes]
-
-
-def piece(name: str | None, arguments: str | None, **call: Any) -> dict[str, Any]:
-    return called(**call, function={"name": name, "arguments": arguments})
-
-
-ROME, OSLO = '{"city":"Rome"}', '{"city":"Oslo"}'
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        pytest.param([piece("weather", ROME, index=0, id="a"), piece("weather", OSLO, index=1, id="b")], id="in turn"),
-        pytest.param(
-            [piece("weather", ROME, index=0, id="a"), piece("weather", OSLO, index=0, id="b")], id="one index"
-        ),
-        pytest.param(
-            [
-                piece("weather", "", index=0, id="a"),
-                piece(None, ROME, index=0),
-                piece("weather", "", index=0, id="b"),
-                piece(None, OSLO, index=0),
-            ],
-            id="one index, begun without arguments",
-        ),
-        pytest.param([piece("weather", ROME, index=0), piece("weather", OSLO, index=0)], id="one index, no ids"),
-        pytest.param([piece("weather", ROME, index=0, id="a"), piece("weather", OSLO, index=1, id="a")], id="one id"),
-        pytest.param([piece("weather", ROME), piece("weather", OSLO)], id="nothing but names"),
-        pytest.param(
-            [piece("weather", ROME, index=1, id="a"), piece("weather", OSLO, index=2, id="b")], id="from 1 on"
-        ),
-        pytest.param(
-            [
-                piece("weather", '{"city"', index=0, id="a"),
-                piece("weather", '{"city"', index=1, id="b"),
-                piece(None, ':"Rome"}', index=0),
-                piece(None, ':"Oslo"}', index=1),
-            ],
-            id="piece by piece in turn",
-        ),
-        pytest.param(
-            [
-                piece("weather", '{"city"', index=0, id="a"),
-                piece("clock", '{"city"', index=0, id="b"),
-                piece("weather", ':"Rome"}', index=0, id="a"),
-                piece("clock", ':"Oslo"}', index=0, id="b"),
-            ],
-            id="told apart by ids",
-        ),
-        pytest.param(
-            [
-                piece("weather", '{"city"', index=0, id="a"),
-                piece("weather", ':"Rome"}', index=0, id="other"),
-                piece(None, "", index=0, id="another"),
-                piece("weather", OSLO, index=1, id="b"),
-                piece("weather", "", index=1, id=""),
-            ],
-            id="an id and a name for every piece",
-        ),
-    ],
-)
-def test_calls_side_by_side(pieces: list[Any]) -> None:
-    assert [arguments for _, arguments in whole_calls(*pieces)] == [ROME, OSLO]
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ({"index": 0, "id": "a"}, {"index": 1, "id": "b"}),
-        ({"index": 0, "id": "a"}, {"index": 0, "id": "b"}),
-        ({"index": 0}, {"index": 0}),
-        ({}, {}),
-    ],
-)
-@pytest.mark.parametrize("arguments", ["", None, "{}"])
-def test_calls_side_by_side_without_arguments(
-    arguments: str | None, first: dict[str, Any], second: dict[str, Any]
-) -> None:
-    assert whole_calls(piece("clock", arguments, **first), piece("weather", arguments, **second)) == [
-        ("clock", "{}"),
-        ("weather", "{}"),
-    ]
-
-
-def test_nothing_is_whole_before_every_call_has_been_looked_at() -> None:
-    """The first would be made although the answer fails."""
-    reading = Reading(TOOLS)
-    chunks = [piece("clock", "{}", index=0, id="a"), piece("weather", '{"ci', index=1, id="b"), delta("tool_calls")]
-    for chunk in chunks:
-        list(reading.parts(chunk))
-    with pytest.raises(EngineFailed, match="'weather' with arguments that are no JSON object"):
-        next(reading.end())
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "said"),
-    [("alarm", "{}", "'alarm', which is no tool"), ("weather", '{"city": 7}', "'weather' with a wrong 'city': 'type'")],
-)
-@pytest.mark.parametrize("reason", ["tool_calls", "stop"])
-def test_calls_that_no_tool_understands_are_a_failure(reason: str, name: str, arguments: str, said: str) -> None:
-    with pytest.raises(EngineFailed, match=said):
-        read(piece(name, arguments, index=0, id="a"), delta(reason))
-
-
-def test_a_server_that_names_a_call_in_every_piece() -> None:
-    pieces = [called(index=0, id="a", function={"name": "clock", "arguments": text}) for text in ("{", "}")]
-    assert read(*pieces, delta("tool_calls"))[:2] == [
-        ToolCallPart(index=0, call_id="a", name="clock", arguments="{"),
-        ToolCallPart(index=0, arguments="}"),
-    ]
-
-
-def test_a_piece_of_a_call_that_never_began_is_a_failure() -> None:
-    with pytest.raises(EngineFailed, match="had not begun"):
-        read(called(index=3, function={"arguments": "{}"}))
-
-
-def test_of_several_calls_only_the_first_may_be_wanted() -> None:
-    reading = Reading(TOOLS, one_call=True)
-    progress = {"prompt_progress": {"total": 40, "cache": 8, "processed": 40}}
-    first = called(index=0, id="a", function={"name": "clock", "arguments": "{}"})
-    second = called(index=1, id="b", function={"name": "clock", "arguments": "{"})
-    parts = [
-        part for chunk in (progress, first, {**second, "timings": {"predicted_n": 9}}) for part in reading.parts(chunk)
-    ]
-    assert parts[1:] == [ToolCallPart(index=0, call_id="a", name="clock", arguments="{}")]
-    assert reading.complete
-    assert list(reading.end()) == [
-        CallWhole(index=0),
-        Finish(reason="tool_calls", prompt_tokens=40, cached_tokens=8, completion_tokens=9),
-    ]

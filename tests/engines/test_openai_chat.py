@@ -1,79 +1,27 @@
-"""A language model behind HTTP: what is asked, what comes back, and everything that can go wrong on the way."""
+"""A language model behind HTTP: what is asked, what comes back, and how it is hung up on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from realtime.engines.base import (
-    AnswerPart,
-    CallWhole,
-    Finish,
-    Image,
-    Message,
-    Prompt,
-    Thought,
-    Token,
-    Tool,
-    ToolCallPart,
-)
-from realtime.engines.openai_chat import OpenAIChat, OpenAIChatOptions, open_openai_chat
-from realtime.engines.registry import Workshop
+from realtime.engines.base import CallWhole, Finish, Image, Message, Prompt, Thought, Token, Tool, ToolCallPart
+from realtime.engines.openai_chat import OpenAIChatOptions
 from realtime.engines.sampling import Sampling
-from realtime.engines.scheduler import Scheduler
-from realtime.errors import BadConfiguration, ContextTooLong, EngineBusy, EngineFailed
+from realtime.errors import BadConfiguration, EngineFailed
 from realtime.models.store import ModelStore
-from tests.engines.http_server import Call, HttpServer, Script, serving
+from tests.engines.chat_server import ASKED, CLOCK, KEY, SUNNY, answer, asking, open_chat, streaming
+from tests.engines.chunks import called, delta
+from tests.engines.http_server import Call
 
-KEY = "sk-very-secret"
-ASKED = Prompt(messages=(Message(role="user", text="my own words"),))
-CLOCK = Tool(name="clock", description="The time", parameters={"properties": {"zone": {"type": "string"}}})
-
-
-def open_chat(url: str, **options: Any) -> OpenAIChat:
-    chosen = {"base_url": f"{url}/v1", "model": "some-model", "api_key": KEY, "max_retries": 0, **options}
-    shop = Workshop(model_path=Path, scheduler=Scheduler(1), threads=1, options=chosen)
-    return open_openai_chat(shop)
-
-
-@asynccontextmanager
-async def asking(script: Script, **options: Any) -> AsyncIterator[tuple[OpenAIChat, HttpServer]]:
-    async with serving(script) as server:
-        chat = open_chat(server.url, **options)
-        yield chat, server
-        await chat.close()
-
-
-def delta(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
-    return {
-        "id": "1",
-        "object": "chat.completion.chunk",
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
-    }
-
-
-async def sunny(call: Call) -> None:
-    await call.begin_stream()
-    await call.event(delta(role="assistant", content=""))
-    await call.event(delta(content="Sun"))
-    await call.event(delta(content="ny."))
-    await call.event(delta("stop"))
-    usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
-    await call.event({"choices": [], "usage": usage})
-    await call.end_stream()
-
-
-async def answer(chat: OpenAIChat, prompt: Prompt = ASKED) -> list[AnswerPart]:
-    return [part async for part in chat.answer(prompt)]
+# --- what is asked, and what comes back --------------------------------------------------------------------------
 
 
 async def test_an_answer_comes_word_by_word() -> None:
-    async with asking(sunny) as (chat, server):
+    async with asking(SUNNY) as (chat, server):
         assert await answer(chat) == [
             Token("Sun"),
             Token("ny."),
@@ -89,7 +37,7 @@ async def test_an_answer_comes_word_by_word() -> None:
 
 
 async def test_the_event_loop_is_never_held_up(no_blocking: None) -> None:
-    async with asking(sunny) as (chat, _):
+    async with asking(SUNNY) as (chat, _):
         assert await answer(chat)
 
 
@@ -102,7 +50,7 @@ async def test_options_and_the_prompt_shape_the_request() -> None:
         "extra": {"reasoning_effort": "none"},
     }
     tool = Tool(name="clock", description="The time")
-    async with asking(sunny, **options) as (chat, server):
+    async with asking(SUNNY, **options) as (chat, server):
         await answer(chat)
         await answer(chat, Prompt(messages=ASKED.messages, max_tokens=7, temperature=1.0, tools=(tool,)))
     first, second = (call.body for call in server.calls)
@@ -112,15 +60,11 @@ async def test_options_and_the_prompt_shape_the_request() -> None:
 
 
 async def test_a_tool_call_comes_piece_by_piece() -> None:
-    async def call_tool(call: Call) -> None:
-        await call.begin_stream()
-        function = {"name": "clock", "arguments": ""}
-        await call.event(delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": function}]))
-        await call.event(delta(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]))
-        await call.event(delta("tool_calls"))
-        await call.end_stream()
-
-    async with asking(call_tool) as (chat, _):
+    pieces = (
+        called(index=0, id="call_1", type="function", function={"name": "clock", "arguments": ""}),
+        called(index=0, function={"arguments": "{}"}),
+    )
+    async with asking(streaming(*pieces, delta("tool_calls"))) as (chat, _):
         assert await answer(chat, Prompt(messages=ASKED.messages, tools=(CLOCK,))) == [
             ToolCallPart(index=0, call_id="call_1", name="clock"),
             ToolCallPart(index=0, arguments="{}"),
@@ -133,19 +77,14 @@ async def test_a_tool_call_comes_piece_by_piece() -> None:
     "asked", [Prompt(text="Once"), Prompt(messages=ASKED.messages, sampling=Sampling(grammar="x"))]
 )
 async def test_it_answers_conversations_only_and_knows_no_grammars(asked: Prompt) -> None:
-    async with asking(sunny) as (chat, server):
+    async with asking(SUNNY) as (chat, server):
         with pytest.raises(EngineFailed, match="conversations only"):
             await answer(chat, asked)
     assert server.calls == []
 
 
 async def test_thoughts_are_given_to_who_asks_for_them() -> None:
-    async def thinking(call: Call) -> None:
-        await call.begin_stream()
-        await call.event(delta(reasoning_content="Hm."))
-        await call.event(delta("stop", content="Yes."))
-        await call.end_stream()
-
+    thinking = streaming(delta(reasoning_content="Hm."), delta("stop", content="Yes."))
     async with asking(thinking) as (chat, _):
         assert (await answer(chat, Prompt(messages=ASKED.messages, thoughts=True)))[0] == Thought("Hm.")
         assert (await answer(chat))[0] == Token("Yes.")
@@ -153,11 +92,11 @@ async def test_thoughts_are_given_to_who_asks_for_them() -> None:
 
 async def test_how_long_to_think_is_said_to_a_model_that_thinks() -> None:
     thinking = Prompt(messages=ASKED.messages, effort="low")
-    async with asking(sunny) as (chat, server):
+    async with asking(SUNNY) as (chat, server):
         await answer(chat, thinking)
         assert chat.abilities == {"tools"}
     assert "reasoning_effort" not in server.calls[0].body
-    async with asking(sunny, abilities=["tools", "images", "reasoning"]) as (chat, server):
+    async with asking(SUNNY, abilities=["tools", "images", "reasoning"]) as (chat, server):
         await answer(chat, thinking)
         await answer(chat)
         assert chat.abilities == {"tools", "images", "reasoning"}
@@ -169,7 +108,7 @@ async def test_pictures_and_the_number_of_calls_are_passed_on() -> None:
     picture = Image(url="data:image/png;base64,AAAA")
     seen = Message(role="user", text="What is this?", images=(picture,))
     tool = Tool(name="clock", description="The time")
-    async with asking(sunny) as (chat, server):
+    async with asking(SUNNY) as (chat, server):
         await answer(chat, Prompt(messages=(seen,), tools=(tool,), tool_choice="clock", parallel_tool_calls=False))
     body = server.calls[0].body
     assert body["messages"][0]["content"][1] == {
@@ -180,30 +119,7 @@ async def test_pictures_and_the_number_of_calls_are_passed_on() -> None:
     assert body["tool_choice"] == {"type": "function", "function": {"name": "clock"}}
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "said"),
-    [
-        ("clock", '{"zone": my own words', "no JSON object"),
-        ("clock", '{"zone": ["my own words"]}', "wrong 'zone'"),
-        ("alarm", "{}", "'alarm', which is no tool it was given"),
-    ],
-)
-async def test_a_call_that_its_tool_does_not_understand_is_a_failure(name: str, arguments: str, said: str) -> None:
-    """The server may say that all is well: nobody is told to make the call."""
-
-    async def call_tool(call: Call) -> None:
-        await call.begin_stream()
-        function = {"name": name, "arguments": arguments}
-        await call.event(delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": function}]))
-        await call.event(delta("tool_calls"))
-        await call.end_stream()
-
-    async with asking(call_tool) as (chat, _):
-        parts = chat.answer(Prompt(messages=ASKED.messages, tools=(CLOCK,)))
-        assert isinstance(await anext(parts), ToolCallPart)
-        with pytest.raises(EngineFailed, match=said) as failed:
-            await anext(parts)
-    assert "own" not in str(failed.value)
+# --- hanging up --------------------------------------------------------------------------------------------------
 
 
 async def test_closing_hangs_up() -> None:
@@ -237,128 +153,7 @@ async def test_cancelling_before_the_answer_begins_hangs_up() -> None:
     assert waiting.cancelled()
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "said"),
-    [
-        (400, {"error": {"code": "invalid_request"}}, r"status 400 \(invalid_request\)"),
-        (400, {"error": {"code": "context_length_exceeded"}}, "too long for 'some-model'"),
-        (400, {"error": {"type": "some words of my own"}}, r"status 400$"),
-        (401, {"error": {"message": f"Incorrect API key: {KEY}"}}, "does not accept the API key"),
-        (403, {}, "does not accept the API key"),
-        (404, {"error": {"code": "model_not_found"}}, "no model 'some-model'"),
-        (500, {}, "status 500"),
-    ],
-)
-async def test_a_refusal_is_explained_without_secrets(status: int, body: Any, said: str) -> None:
-    async def refuse(call: Call) -> None:
-        await call.respond(status, body)
-
-    async with asking(refuse) as (chat, _):
-        with pytest.raises(EngineFailed, match=said) as failed:
-            await answer(chat)
-    assert not isinstance(failed.value, EngineBusy)
-    assert isinstance(failed.value, ContextTooLong) == ("context_length" in str(body))
-    assert KEY not in str(failed.value)
-    assert "own" not in str(failed.value)
-
-
-@pytest.mark.parametrize("status", [429, 503])
-async def test_a_server_with_too_much_to_do_is_busy(status: int) -> None:
-    async def refuse(call: Call) -> None:
-        await call.respond(status, {"error": {"code": "rate_limit_exceeded"}})
-
-    async with asking(refuse) as (chat, _):
-        with pytest.raises(EngineBusy, match=r"too much to do \(rate_limit_exceeded\)"):
-            await answer(chat)
-
-
-async def test_it_asks_again_before_an_answer_has_begun() -> None:
-    async def second_time(call: Call) -> None:
-        if len(server.calls) == 1:
-            await call.respond(503, {}, "Retry-After-Ms: 1\r\n")
-        else:
-            await sunny(call)
-
-    async with asking(second_time, max_retries=1) as (chat, server):
-        assert len(await answer(chat)) == 3
-
-
-async def breaks_off(call: Call) -> None:
-    await call.begin_stream()
-    await call.event(delta(content="Sun"))
-    call.drop()
-
-
-async def ends_early(call: Call) -> None:
-    await call.begin_stream()
-    await call.event(delta(content="Sun"))
-    await call.end_stream()
-
-
-async def complains(call: Call) -> None:
-    await call.begin_stream()
-    await call.event(delta(content="Sun"))
-    await call.event({"error": {"message": f"key {KEY} and my own words", "code": "overloaded"}})
-
-
-async def babbles(call: Call) -> None:
-    await call.begin_stream()
-    await call.event("{my own words, not JSON")
-
-
-async def sends_a_number(call: Call) -> None:
-    await call.begin_stream()
-    await call.event("42")
-
-
-async def sends_other_shapes(call: Call) -> None:
-    await call.begin_stream()
-    await call.event({"choices": [{"delta": {"content": {"my": "own"}}}]})
-
-
-async def stalls(call: Call) -> None:
-    await call.begin_stream()
-    await call.event(delta(content="Sun"))
-    await call.hung_up()
-
-
-async def never_answers(call: Call) -> None:
-    await call.hung_up()
-
-
-async def drops(call: Call) -> None:
-    call.drop()
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        (breaks_off, "broke off the connection"),
-        (ends_early, "broke off its answer"),
-        (complains, r"broke off its answer \(overloaded\)"),
-        (babbles, "no answer"),
-        (sends_a_number, "no answer"),
-        (sends_other_shapes, "cannot be read"),
-        (stalls, r"within 0\.2 s"),
-        (never_answers, r"within 0\.2 s"),
-        (drops, "cannot be reached, or broke off"),
-    ],
-)
-async def test_whatever_breaks_is_a_failure_without_secrets(script: Script, said: str) -> None:
-    async with asking(script, timeout_s=0.2) as (chat, _):
-        with pytest.raises(EngineFailed, match=said) as failed:
-            await answer(chat)
-    assert KEY not in str(failed.value)
-    assert "own" not in str(failed.value)
-
-
-async def test_a_server_that_is_not_there() -> None:
-    async with serving(sunny) as server:
-        gone = server.url
-    chat = open_chat(gone.replace("//", "//user:password@"))
-    with pytest.raises(EngineFailed, match=rf"server at {gone.removeprefix('http://')} cannot be reached"):
-        await answer(chat)
-    await chat.close()
+# --- what it is opened with --------------------------------------------------------------------------------------
 
 
 def test_the_key_is_shown_nowhere() -> None:
@@ -379,6 +174,9 @@ def test_the_key_is_not_looked_for_elsewhere(monkeypatch: pytest.MonkeyPatch) ->
 def test_options_that_cannot_be_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(BadConfiguration, match=said):
         open_chat("http://localhost", **options)
+
+
+# --- a real one --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.model

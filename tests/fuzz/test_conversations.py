@@ -23,7 +23,7 @@ from tests.fuzz.events import DialectName, Saying, bursts
 from tests.fuzz.explore import FUZZING, explore
 from tests.fuzz.ledger import Ledger, is_about
 from tests.protocol.beta_contract import check_beta_event
-from tests.test_conductor_tools import FakeRemoteTools, call
+from tests.tools import FakeRemoteTools, call
 
 PATIENCE_S = 20
 

@@ -29,6 +29,10 @@ from realtime.protocol.wishes import Wish
 from tests.protocol.contract import check_event
 from tests.protocol.witness import Given, Witness
 
+STARTED = "input_audio_buffer.speech_started"
+STOPPED = "input_audio_buffer.speech_stopped"
+COMPLETED = "conversation.item.input_audio_transcription.completed"
+DELTAS = ["response.output_audio_transcript.delta", "response.output_audio.delta"]
 OPENING = ["response.output_item.added", "conversation.item.added", "response.content_part.added"]
 AUDIO_CLOSING = [
     "response.output_audio.done",
@@ -202,6 +206,13 @@ class Client:
         return item_id
 
     # --- tools of MCP servers ------------------------------------------------------------------------------------
+
+    def begin_answer(self) -> str:
+        """A turn, and the beginning of what is said to it; the response's id."""
+        self.turn()
+        (response_id,) = self.witness.live
+        self.say(response_id, "Well, ", 20)
+        return response_id
 
     def list_tools(self, *names: str, read_only: bool = False) -> Told:
         """The MCP server that is asked for its tools has these."""

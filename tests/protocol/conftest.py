@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.protocol.client import Client
+from tests.protocol.shop import FREE, SHOP
 
 
 @pytest.fixture
@@ -21,4 +22,27 @@ def push_to_talk() -> Client:
     client = Client()
     client.open()
     client.tune(turn_detection=None)
+    return client
+
+
+@pytest.fixture
+def captioned(client: Client) -> Client:
+    """One that is told the user's words."""
+    client.tune(transcription={"model": "whisper-1"})
+    return client
+
+
+@pytest.fixture
+def shop(client: Client) -> Client:
+    """One whose model may use the shop's tools without asking."""
+    client.update(tools=[FREE])
+    client.list_tools("buy", "look")
+    return client
+
+
+@pytest.fixture
+def careful(client: Client) -> Client:
+    """One that is asked before each call of the shop's tools."""
+    client.update(tools=[SHOP])
+    client.list_tools("buy")
     return client

@@ -9,11 +9,9 @@ import pytest
 from realtime.protocol import reports
 from realtime.protocol.config import LOGPROBS, first_config
 from realtime.protocol.effects import FollowInput
-from tests.protocol.client import COMMITTING, Client, Told
+from tests.protocol.client import COMMITTING, COMPLETED, STARTED, Client, Told
 
 DELTA = "conversation.item.input_audio_transcription.delta"
-COMPLETED = "conversation.item.input_audio_transcription.completed"
-STARTED = "input_audio_buffer.speech_started"
 WORDS = (reports.HeardWord("Hello", -0.1), reports.HeardWord(" you", -0.7))
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from realtime.protocol import effects, reports
 from tests.protocol.client import OFFER, Client
+from tests.protocol.shop import SHOP
 
 DANCE = {"type": "function", "name": "dance"}
-SHOP = {"type": "mcp", "server_label": "shop", "server_url": "https://shop.example/mcp"}
 
 SETTINGS: list[dict[str, Any]] = [
     {"instructions": "Be brief."},

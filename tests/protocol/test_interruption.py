@@ -12,11 +12,10 @@ from openai.types.realtime import RealtimeServerEvent
 from realtime.protocol import reports, wire
 from realtime.protocol.beta import encode
 from realtime.protocol.interruption import OutputDucked, OutputResumed
-from tests.protocol.client import Client, Told
+from tests.protocol.client import STARTED, Client, Told
 
 DUCKED = ["response.output_audio.ducked", "HoldVoice"]
 RESUMED = ["response.output_audio.resumed", "ReleaseVoice"]
-STARTED = "input_audio_buffer.speech_started"
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from realtime.protocol.config import SessionConfig
 from realtime.protocol.effects import StartReply
 from realtime.protocol.tools import FunctionTool
 from tests.protocol.client import MODEST, OFFER, Client
+from tests.protocol.shop import SHOP
 
 CONFIG = SessionConfig(model="parrot")
 HEARD = "session.audio.input"
 DANCE = {"type": "function", "name": "dance"}
-SHOP = {"type": "mcp", "server_label": "shop", "server_url": "https://shop.example/mcp"}
 
 SETTINGS: list[tuple[dict[str, Any], str, str]] = [
     ({"tools": [DANCE]}, "unsupported_value", "session.tools"),

@@ -8,11 +8,10 @@ import pytest
 
 from realtime.protocol import reports
 from realtime.protocol.effects import StartReply, StopReply
-from tests.protocol.client import AUDIO_CLOSING, OPENING, TEXT_CLOSING, Client, Told
+from tests.protocol.client import AUDIO_CLOSING, DELTAS, OPENING, TEXT_CLOSING, Client, Told
 
 NOTHING: list[str] = []
 STARTED = ["response.created", "StartReply"]
-DELTAS = ["response.output_audio_transcript.delta", "response.output_audio.delta"]
 DONE = ["response.done"]
 OUTSIDE = {"conversation.item.added", "conversation.item.done"}
 

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import pytest
 
 from realtime.protocol.config import SessionConfig, first_config, merge_update
 from realtime.server.client_secrets import ClientSecrets, SecretExpired, TooManySecrets
 from realtime.server.refusals import WrongKey
+from tests.server.minting import Calendar
 
 CONFIG = first_config("house-voice", "Be brief.")
-
-
-@dataclass
-class Calendar:
-    """The time of day, moved by hand."""
-
-    unix_time_s: float = 1_800_000_000.25
-
-    def __call__(self) -> float:
-        return self.unix_time_s
 
 
 def test_a_secret_opens_what_it_was_minted_for() -> None:

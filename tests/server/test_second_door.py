@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import grpc
 import pytest
 
 from realtime.conductor import Conductor
+from realtime.engines.on_demand import OnDemand
 from realtime.protocol.config import first_config
-from realtime.server.second_door import second_door
+from realtime.server.second_door import SharedEngines, second_door
 from realtime.server.state import State, new_state
 from realtime.settings import GrpcSettings, ServerSettings, Settings
 from tests.backend.doorway import stub_of
@@ -65,3 +68,48 @@ async def test_a_server_without_it(state: State) -> None:
     state.settings = Settings(grpc=GrpcSettings(enabled=False))
     async with second_door(state) as door:
         assert door is None
+
+
+class Leaver:
+    """An engine that is closed when it is let."""
+
+    def __init__(self, may_leave: asyncio.Event) -> None:
+        self._may_leave = may_leave
+        self.leaving = self.closed = False
+
+    async def close(self) -> None:
+        self.leaving = True
+        await self._may_leave.wait()
+        self.closed = True
+
+
+async def test_cancelling_lets_the_letting_go_go_on(state: State) -> None:
+    """All that was to be let go goes, also what nobody had begun to close; and the server's end waits for it."""
+    assert state.engines
+    may_leave = asyncio.Event()
+    leavers = [Leaver(may_leave), Leaver(may_leave)]
+    waiting = iter(leavers)
+    on_demand = OnDemand(lambda kind, name: next(waiting))
+    state.engines = replace(state.engines, on_demand=on_demand)
+    await on_demand.embedder()
+    await on_demand.speaker()
+    async with asyncio.TaskGroup() as tasks:
+        freeing = tasks.create_task(SharedEngines(state).free())
+        await until(lambda: any(leaver.leaving for leaver in leavers))
+        freeing.cancel()
+        await asyncio.wait([freeing])
+        assert freeing.cancelled()
+        ending = tasks.create_task(state.engines.close())
+        await asyncio.sleep(0)
+        may_leave.set()
+        await ending
+    assert [leaver.closed for leaver in leavers] == [True, True]
+
+
+async def test_nothing_is_freed_of_what_conversations_use(state: State) -> None:
+    """Nor of what is not loaded yet."""
+    engines, state.engines = state.engines, None
+    assert not await SharedEngines(state).free()
+    state.engines = engines
+    assert not await SharedEngines(state).free()
+    assert SharedEngines(state).engines is engines

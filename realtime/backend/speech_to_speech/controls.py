@@ -70,7 +70,7 @@ def _event(type_: str, fields: dict[str, Any]) -> asked.ClientEvent:
 
 
 def _fields(event: str, payload: bytes) -> dict[str, Any]:
-    """The payload's; whoever sends the whole event means its fields."""
+    """The payload's; whoever sends the whole event means its fields. Its id is of no use: no answer names one."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         too_long = f"A payload may have at most {MAX_PAYLOAD_BYTES} bytes."
         raise InvalidRequest(too_long, code="string_above_max_length", param="payload")
@@ -82,6 +82,7 @@ def _fields(event: str, payload: bytes) -> dict[str, Any]:
         raise InvalidRequest("The payload must be a JSON object.", code="invalid_type", param="payload")
     if fields.get("type") == event:
         del fields["type"]
+    fields.pop("event_id", None)
     return fields
 
 

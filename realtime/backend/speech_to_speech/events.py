@@ -17,7 +17,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from dataclasses import dataclass
+from secrets import token_urlsafe
+from typing import Any
 
 import msgspec
 
@@ -48,8 +50,19 @@ _AS_THEY_ARE = frozenset(
     }
 )
 
-_CHANGE: Final = "change"
-"""The event by which a session is changed, where it says no to it."""
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a session was asked for last, and what it has against that."""
+
+    event_id: str
+    """One that no client can have chosen for an event of its own."""
+    problem: asyncio.Future[InvalidRequest | None]
+
+    def is_answered_by(self, event: ServerEvent) -> bool:
+        """Whether this is what the session says to it, and nobody has heard it yet."""
+        is_mine = isinstance(event, said.Error) and event.error.event_id == self.event_id
+        return not self.problem.done() and (is_mine or isinstance(event, said.SessionUpdated))
 
 
 class Teller:
@@ -64,8 +77,8 @@ class Teller:
         """The responses that are not done, in their order."""
         self._called: dict[str, str] = {}
         """By call, the functions that are being called."""
-        self._change: asyncio.Future[InvalidRequest | None] | None = None
-        """What the session has against the last change it was asked for."""
+        self._change: _Change | None = None
+        """The last."""
         self.gave_up = False
         """Whether the client has stopped reading."""
         self.resampler = StreamResampler(SESSION_HZ, SESSION_HZ)
@@ -76,13 +89,13 @@ class Teller:
 
         Before there is one nothing else may be asked for.
         """
-        self._change = asyncio.get_running_loop().create_future()
-        return asked.SessionUpdate(event_id=_CHANGE, session=session)
+        self._change = _Change(token_urlsafe(), asyncio.get_running_loop().create_future())
+        return asked.SessionUpdate(event_id=self._change.event_id, session=session)
 
     async def changed(self) -> None:
         """Return when the session has changed; raises `InvalidRequest` when it has not. Cancelling stops waiting."""
         assert self._change
-        if problem := await self._change:
+        if problem := await self._change.problem:
             raise problem
 
     async def tell(self, event: ServerEvent) -> None:
@@ -90,6 +103,9 @@ class Teller:
 
         Cancelling may leave it unsaid.
         """
+        if self._change and self._change.is_answered_by(event):
+            self._change.problem.set_result(_problem(event))
+            return
         match event:
             case said.AudioDelta():
                 for pcm in self.resampler.push(event.delta):
@@ -114,11 +130,6 @@ class Teller:
                 await self._say("response.created", {"id": event.response.id})
             case said.ResponseDone():
                 await self._done(event.response)
-            case said.SessionUpdated() if self._change:
-                self._change.set_result(None)
-            case said.Error(error=error) if self._change and error.event_id == _CHANGE:
-                code = error.code or "invalid_value"
-                self._change.set_result(InvalidRequest(error.message, code=code, param=error.param))
             case said.Error(error=error) if error.code != "response_cancel_not_active":  # it was over already
                 await self._say("error", {"message": error.message, "code": error.code, "param": error.param})
             case _ if _name(event) in _AS_THEY_ARE:
@@ -170,6 +181,13 @@ class Teller:
 
 def _name(event: ServerEvent) -> str:
     return str(event.__struct_config__.tag)
+
+
+def _problem(event: ServerEvent) -> InvalidRequest | None:
+    if not isinstance(event, said.Error):
+        return None
+    error = event.error
+    return InvalidRequest(error.message, code=error.code or "invalid_value", param=error.param)
 
 
 def _delta(event: said.TranscriptDelta | said.TextDelta) -> dict[str, Any]:

@@ -31,11 +31,16 @@ QUESTION = quiet(512, RATE_HZ), voice(768, RATE_HZ), quiet(576, RATE_HZ)
 """A turn, from the quiet before it to a little more than the silence that ends it."""
 
 
+def brief_engines(**engines: Any) -> Engines:
+    """The usual ones, but for those given; what they answer is soon said."""
+    return fake_engines(**{"synthesizer": FakeSynthesizer(ms_per_letter=5), **engines})
+
+
 def place(
     engines: Engines | None = None, *, most: int = 100, server: dict[str, Any] | None = None, **conversation: Any
 ) -> Premises:
     """Premises with room for `most` conversations, whose answers are short."""
-    premises = premises_of(engines or fake_engines(synthesizer=FakeSynthesizer(ms_per_letter=5)))
+    premises = premises_of(engines or brief_engines())
     settings = msgspec.structs.replace(
         premises.settings,
         conversation=ConversationSettings(**conversation),
