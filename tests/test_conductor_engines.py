@@ -89,12 +89,13 @@ async def test_an_answer_may_be_cut_short_by_its_limit() -> None:
 # --- listening ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_transcriber_is_told_what_to_expect() -> None:
+@pytest.mark.parametrize("language", ["de", "de-CH", "de_CH"])
+async def test_the_transcriber_is_told_what_to_expect(language: str) -> None:
     """The language and the words that are likely."""
     ears = Ears()
     async with Dialogue(fake_engines(transcriber=ears)) as client:
         await client.says(*QUESTION)
-        await client.tunes(transcription={"model": "whisper-1", "language": "de-CH", "prompt": "Paris, Seine"})
+        await client.tunes(transcription={"model": "whisper-1", "language": language, "prompt": "Paris, Seine"})
         await client.says(*QUESTION)
         expected = [Listening(), Listening(language="de", prompt="Paris, Seine")]
         assert [replace(hints, urgency=Urgency.FINAL) for hints in ears.hints] == expected

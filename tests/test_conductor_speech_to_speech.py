@@ -15,12 +15,12 @@ from realtime.codecs import find_codec
 from realtime.engines.base import CallWhole, Message, Tool, ToolCall
 from realtime.engines.speech_to_speech import Manner, SpokenPart
 from realtime.errors import EngineFailed
-from tests.dialogue import Dialogue
+from tests.dialogue import QUESTION, Dialogue
 from tests.fakes import FakeSpeechStream, FakeSpeechToSpeech, FakeTranscriber, fake_engines, quiet, voice
 from tests.fuzz.events import Saying, bursts
 from tests.fuzz.explore import FUZZING, explore
 from tests.fuzz.test_conversations import Madness
-from tests.test_conductor import COMMITTED, OPENED, QUESTION, SPEECH, SPOKEN
+from tests.test_conductor import COMMITTED, OPENED, SPEECH, SPOKEN
 from tests.tools import KITCHEN, WEATHER, FakeRemoteTools, call, update
 
 pytestmark = pytest.mark.usefixtures("no_blocking")

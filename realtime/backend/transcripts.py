@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.engines.base import Segment, Transcriber, Word
 from realtime.errors import InvalidRequest
+from realtime.languages import language_code
 
 NANOSECONDS = 1_000_000_000
 
@@ -50,7 +51,7 @@ def language_of(name: str, transcriber: Transcriber, field: str) -> str | None:
 
     Raises `InvalidRequest` for one that the transcriber does not know.
     """
-    language = name.strip().lower().replace("_", "-").partition("-")[0]
+    language = language_code(name)
     if language in ("", "auto"):
         return None
     if language not in transcriber.languages:

@@ -19,12 +19,11 @@ from realtime.backend.premises import Premises
 from realtime.codecs.resample import resample
 from realtime.engines.base import Urgency
 from realtime.engines.registry import installed
+from realtime.engines.resampling import HIGHEST_HZ, LOWEST_HZ
 from realtime.engines.transform import Frames, Transform, TransformStream
 from realtime.errors import InvalidRequest
 
 DEFAULT_TRANSFORM = "webrtc"
-
-LOWEST_HZ, HIGHEST_HZ = 8_000, 192_000
 
 FRAMES_PER_S = 100
 """Of streams that do not say how long their frames are."""

@@ -19,6 +19,7 @@ from realtime.backend.premises import Premises
 from realtime.codecs.pcm16 import Pcm16
 from realtime.engines.base import Speaking, Synthesizer, Urgency
 from realtime.errors import InvalidRequest, NotServed
+from realtime.languages import language_code
 from realtime.pipeline.read_aloud import read_aloud
 
 LONGEST_TEXT = 40_000
@@ -99,12 +100,17 @@ class Voice:
         if request.voice and synthesizer.voices and request.voice not in synthesizer.voices:
             there = ", ".join(synthesizer.voices)
             raise InvalidRequest(f"There is no voice {request.voice!r}; there are: {there}.", param="voice")
-        language = request.language.lower().partition("-")[0]
-        if language and isinstance(synthesizer, KnowsLanguages) and language not in synthesizer.languages:
-            spoken = ", ".join(sorted(synthesizer.languages))
-            message = f"'language': {synthesizer.model!r} does not speak {request.language!r}; it speaks {spoken}."
-            raise InvalidRequest(message, param="language")
+        _check_language(request.language, synthesizer)
         return synthesizer, Speaking(voice=request.voice or None, urgency=Urgency.UNATTENDED)
+
+
+def _check_language(name: str, synthesizer: Synthesizer) -> None:
+    if not name.strip() or not isinstance(synthesizer, KnowsLanguages):
+        return
+    if language_code(name) not in synthesizer.languages:
+        spoken = ", ".join(sorted(synthesizer.languages))
+        message = f"'language': {synthesizer.model!r} does not speak {name!r}; it speaks {spoken}."
+        raise InvalidRequest(message, param="language")
 
 
 def _nothing_to_say() -> InvalidRequest:

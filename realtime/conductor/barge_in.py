@@ -21,6 +21,7 @@ from realtime.codecs.resample import resampled
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.playback import Playback
 from realtime.engines.base import Listening, Transcriber
+from realtime.languages import language_code
 from realtime.microphone import Microphone
 from realtime.pipeline.backchannels import HINTS, is_backchannel, plain
 from realtime.pipeline.barge_in import Decision, Look, Meaning, Overheard, Step, Suspicion
@@ -209,7 +210,7 @@ class BargeIn:
     def _language(self) -> str | None:
         wanted = self._settings.transcription
         if wanted and wanted.language:
-            return wanted.language.lower().partition("-")[0]
+            return language_code(wanted.language)
         only = self._transcriber.languages
         return next(iter(only)) if len(only) == 1 else None
 

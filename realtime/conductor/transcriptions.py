@@ -13,6 +13,7 @@ from realtime.codecs.resample import resampled
 from realtime.conductor.errands import Errands, account_for
 from realtime.conductor.hearing_ahead import HearingAhead, text_of
 from realtime.engines.base import Listening, Segment, Transcriber
+from realtime.languages import language_code
 from realtime.pipeline.clock import Clock
 from realtime.pipeline.draft import DELAYS, Draft
 from realtime.pipeline.endpoint import Hushed, Wording
@@ -164,8 +165,8 @@ def hints(config: SessionConfig) -> Listening:
     if wanted is None:
         return Listening(words=words)
     return Listening(
-        language=wanted.language.lower().partition("-")[0] if wanted.language else None,
-        languages=tuple(language.lower().partition("-")[0] for language in wanted.languages or ()),
+        language=language_code(wanted.language) if wanted.language else None,
+        languages=tuple(map(language_code, wanted.languages or ())),
         prompt=wanted.prompt or "",
         keywords=wanted.keywords or (),
         words=words,

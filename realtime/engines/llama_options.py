@@ -55,7 +55,8 @@ class LlamaCppOptions(Options):
     """What a call of the model begins with, `<tool_call>\\n` for many. With it, an answer that has to be a call is one
     from its first word; without, the model may say something before it calls."""
     instructions: str = DEFAULT_INSTRUCTIONS
-    """What most conversations begin with: read into every slot when the engine opens."""
+    """What most conversations begin with: when the engine opens, read into as many slots as answers are written in at
+    once."""
 
     @property
     def is_default_model(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from realtime.errors import InvalidRequest
+from realtime.languages import language_code
 from realtime.protocol.config import (
     CustomVoice,
     EchoCancellation,
@@ -140,8 +141,7 @@ class Offer:
         named = {f"{where}.language": wanted.language} if wanted.language else {}
         named |= {f"{where}.languages[{index}]": language for index, language in enumerate(wanted.languages or ())}
         for param, language in named.items():
-            # `en-GB` is English: who wrote it told the region beside the language.
-            if language.lower().partition("-")[0] not in self.languages:
+            if language_code(language) not in self.languages:
                 known = ", ".join(sorted(self.languages))
                 raise InvalidRequest(
                     f"The transcriber does not know the language {language!r}; it knows: {known}.", param=param

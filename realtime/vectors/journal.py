@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Journal:
         connection = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _look(path)
             connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
             _prepare(connection)
         except (OSError, sqlite3.Error) as problem:
@@ -78,18 +79,38 @@ def _digest(name: bytes) -> bytes:
     return blake2b(name, digest_size=16).digest()
 
 
+def _look(path: Path) -> None:
+    """Raise for a file that is not for us, without touching it.
+
+    Any other way to open a database may change it, even to read: what its own program left in its log is taken over.
+    """
+    if path.exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as untouched:
+            _is_new(untouched)
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
+    """Whether there is nothing in it. Raises `DatabaseError` if there is, and not from us."""
+    made_by = tuple(connection.execute(f"PRAGMA {mark}").fetchone()[0] for mark in ("application_id", "user_version"))
+    if made_by == (APPLICATION, VERSION):
+        return False
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables or any(made_by):
+        raise sqlite3.DatabaseError("the file is another program's, or of another version")
+    return True
+
+
 def _prepare(connection: sqlite3.Connection) -> None:
     # Another process's changes would not come into this one's memory.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("PRAGMA journal_mode = WAL")
+    # A commit is acknowledged, so the disk must have it. In WAL mode anything less waits for the disk only when the log
+    # is taken over into the file, and some builds of SQLite have that as their default.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN EXCLUSIVE")
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if not tables:
+    if _is_new(connection):
         connection.execute("CREATE TABLE entries (digest BLOB NOT NULL UNIQUE, key BLOB NOT NULL, value BLOB NOT NULL)")
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
-    made_by = tuple(connection.execute(f"PRAGMA {mark}").fetchone()[0] for mark in ("application_id", "user_version"))
-    if made_by != (APPLICATION, VERSION):
-        raise sqlite3.DatabaseError("the file is another program's, or of another version")
     connection.execute("COMMIT")
+    # Last, for it stays in the file, and so that the marks are in the file itself and not only in its log.
+    connection.execute("PRAGMA journal_mode = WAL")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,12 @@ class BareBackend:
             finally:
                 self.ended.append(name)
 
-        async def many(request: Any, context: Any) -> AsyncIterator[Any]:
-            begin(context)
+        async def many(request: Any, context: Any) -> None:
+            begin(context)  # and write: a generator that is cancelled while gRPC writes is never closed
             try:
-                async for reply in answer(request, context):
-                    yield reply
+                async with aclosing(answer(request, context)) as replies:
+                    async for reply in replies:
+                        await context.write(reply)
             finally:
                 self.ended.append(name)
 

@@ -14,11 +14,10 @@ from realtime.engines.base import Message
 from realtime.errors import EngineFailed
 from tests.backend.doorway import Doorway
 from tests.backend.rooms import premises_of
-from tests.dialogue import Dialogue
+from tests.dialogue import QUESTION, Dialogue
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice
 from tests.server.house import until
-from tests.test_conductor import QUESTION
-from tests.test_conductor_tools import WEATHER, call, update
+from tests.tools import WEATHER, call, update
 
 
 class Front(Dialogue):

@@ -112,6 +112,8 @@ def _question() -> dict[str, object]:
         ({"text": "x" * (LONGEST_TEXT + 1)}, "text"),
         ({"text": "Good morning.", "voice": "nobody"}, "voice"),
         ({"text": "Guten Morgen.", "language": "de-AT"}, "language"),
+        ({"text": "Guten Morgen.", "language": "de_AT"}, "language"),
+        ({"text": "Good morning.", "language": "_"}, "language"),
     ],
 )
 async def test_what_cannot_be_said_is_named(tmp_path: Path, fields: dict[str, str], param: str) -> None:
@@ -131,8 +133,12 @@ async def test_an_unknown_voice_is_told_which_there_are() -> None:
         await streamed(FakeSynthesizer(), text="Good morning.", voice="nobody")
 
 
-async def test_the_languages_of_a_voice_that_tells_them_are_its_own() -> None:
-    assert await streamed(English(), text="Good morning.", language="en_GB".replace("_", "-"))
+@pytest.mark.parametrize("language", ["", " ", "en", "EN", "en-GB", "en_GB", " en "])
+async def test_a_language_may_be_written_as_people_write_it(language: str) -> None:
+    assert await streamed(English(), text="Good morning.", language=language)
+
+
+async def test_a_voice_that_does_not_tell_its_languages_is_given_any() -> None:
     assert await streamed(FakeSynthesizer(), text="Guten Morgen.", language="de")
 
 

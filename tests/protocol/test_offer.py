@@ -70,6 +70,7 @@ def test_a_server_accepts_what_it_can_do(settings: dict[str, Any]) -> None:
         {"include": None},
         {"audio": {"input": {"noise_reduction": {"type": "near_field"}}}},
         {"audio": {"input": {"transcription": {"language": "en-GB", "keywords": ["tea"], "delay": "low"}}}},
+        {"audio": {"input": {"transcription": {"languages": ["en_GB", "EN"]}}}},
         {"audio": {"input": {"turn_detection": {"idle_timeout_ms": 5000}}}},
     ],
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
-from realtime.audio import Pcm
+from realtime.audio import Audio, Pcm, silence
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.codecs.pcm16 import Pcm16
 from realtime.engines.base import Message, Tool
@@ -23,6 +24,25 @@ OUTPUT_RATE_HZ = 24_000
 
 FRAME_SAMPLES = INPUT_RATE_HZ // 2
 """Large enough that frames are few, small enough that another stream on the connection need not wait."""
+
+
+def ask(
+    told: Manner | None, manner: Manner, said: tuple[Message, ...], sound: Audio | None
+) -> Iterator[pb.AudioToAudioRequest]:
+    """All that asks for an answer to `said` and then `sound`, which has `INPUT_RATE_HZ`.
+
+    `told` is how the conversation was held so far; None at its beginning.
+    """
+    if told is None:
+        yield begin(manner)
+        told = replace(manner, aloud=True)  # a beginning cannot say that only words are wanted
+    if told != manner:
+        yield change(manner)
+    for message in said:
+        yield from tell(message)
+    if not (said or sound):
+        yield answer_anyway()
+    yield from turn(sound.pcm if sound else silence(0, INPUT_RATE_HZ))
 
 
 def begin(manner: Manner) -> pb.AudioToAudioRequest:
@@ -68,7 +88,7 @@ def tell(message: Message) -> Iterator[pb.AudioToAudioRequest]:
         yield _item(type="function_call", call_id=call.call_id, name=call.name, arguments=call.arguments)
 
 
-def ask() -> pb.AudioToAudioRequest:
+def answer_anyway() -> pb.AudioToAudioRequest:
     """Answer, though nothing new was said. Who does not know it understands an empty `turn` that follows it."""
     return control("response.create", {"conversation": "auto"})
 
