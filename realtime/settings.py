@@ -167,6 +167,8 @@ class GrpcSettings(Strict):
     """The largest message that is taken, and sent."""
     max_streams: Annotated[int, Meta(ge=1)] = 64
     """Two-way streams at once; one more is refused."""
+    max_streams_per_client: Annotated[int, Meta(ge=1)] | None = None
+    """Of these, one client's: who shows a key is one, and while there are no keys, an address. None: all of them."""
     max_calls: Annotated[int, Meta(ge=1)] = 256
     """Other calls at once; one more is refused."""
     deadline_s: Annotated[float, Meta(gt=0)] = 600.0

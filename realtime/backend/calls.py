@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ import structlog
 from grpc import StatusCode
 from grpc.aio import EOF, ServicerContext
 
+from realtime.backend.clients import Client, client_of
 from realtime.backend.statuses import Trailing, status_of, trailing_of
 from realtime.errors import RealtimeError
 from realtime.settings import GrpcSettings
@@ -41,31 +43,48 @@ class _TooMany(Exception):
 
 @dataclass(slots=True)
 class _Room:
-    """For so many calls of a kind at once."""
+    """For so many calls of a kind at once, and so many of one client; settings `max_` and the kind say how many."""
 
     kind: str
     limit: int
+    limit_each: int
     taken: int = 0
+    _taken_by: Counter[Client] = field(default_factory=Counter)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, client: Client) -> Iterator[None]:
+        """One of them for as long as the context lasts. Raises `_TooMany` when none is left, or none for `client`."""
         if self.taken >= self.limit:
-            raise _TooMany(f"{self.taken} {self.kind} are going on already; try again later.")
+            raise _TooMany(
+                f"{self.taken} {self.kind} are going on already (setting 'grpc.max_{self.kind}'); try again later."
+            )
+        if self._taken_by[client] >= self.limit_each:
+            raise _TooMany(
+                f"{self._taken_by[client]} {self.kind} of this client are going on already "
+                f"(setting 'grpc.max_{self.kind}_per_client'); end one, or try again later."
+            )
         self.taken += 1
+        self._taken_by[client] += 1
         try:
             yield
         finally:
             self.taken -= 1
+            self._taken_by[client] -= 1
+            if not self._taken_by[client]:
+                del self._taken_by[client]  # whoever is gone is forgotten
 
 
 class Calls:
     """Answers calls by functions that know nothing of gRPC. Belongs to one event loop."""
 
-    def __init__(self, settings: GrpcSettings) -> None:
+    def __init__(self, settings: GrpcSettings, *, keyed: bool = False) -> None:
+        """`keyed` says that whoever calls has shown a key that the operator knows."""
+        self._keyed = keyed
         self._deadline_s = settings.deadline_s
         self._idle_s = settings.idle_stream_s
-        self._calls = _Room("calls", settings.max_calls)
-        self._streams = _Room("streams", settings.max_streams)
+        self._calls = _Room("calls", settings.max_calls, settings.max_calls)
+        each = settings.max_streams_per_client or settings.max_streams
+        self._streams = _Room("streams", settings.max_streams, each)
 
     @property
     def going_on(self) -> int:
@@ -127,7 +146,7 @@ class Calls:
         began_s, status, message = perf_counter(), StatusCode.CANCELLED, ""
         trailing: Trailing = ()
         try:
-            with room.place():
+            with room.place(client_of(context.peer(), context.invocation_metadata() or (), keyed=self._keyed)):
                 await work()
             status = StatusCode.OK
         except _TooMany as full:

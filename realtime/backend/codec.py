@@ -25,7 +25,7 @@ from realtime.backend.codings import (
 )
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.threads import in_thread
+from realtime.backend.threads import Threads
 from realtime.codecs.g711 import G711, alaw, ulaw
 from realtime.codecs.opus import (
     BITRATE,
@@ -47,6 +47,9 @@ MOST_FRAMES = 65_536
 
 STEP_FRAMES = 64
 """Decoded before a call that was given up is noticed: 8 s of sound at most."""
+
+THREADS = 2
+"""In which is encoded and decoded: a fast client is not served at the cost of conversations."""
 
 BESIDE_BYTES = 8192
 """Of an answer, at most, that is neither its sound nor its frames, or the last of these."""
@@ -92,7 +95,9 @@ class DecodeOptions(Strict):
 class Codec:
     """Encodes and decodes. Long calls are worked on a little at a time: what is given up, or too long, ends soon."""
 
-    def __init__(self, premises: Premises) -> None:
+    def __init__(self, premises: Premises, threads: Threads) -> None:
+        """In `threads`, which nobody else's work should keep waiting: a call is a piece of somebody's conversation."""
+        self._threads = threads
         self._room_bytes = premises.settings.grpc.max_message_bytes - BESIDE_BYTES
         self._encodings: Shelf[Encoding] = Shelf()
         self._decoders: Shelf[OpusDecoder] = Shelf()
@@ -152,12 +157,12 @@ class Codec:
         size_bytes = 0
         for start in range(0, len(pcm_data), step_bytes):
             data = pcm_data[start : start + step_bytes]
-            made = await in_thread(partial(_encoded, encoding, data, channels, rate_hz))
+            made = await self._threads.run(partial(_encoded, encoding, data, channels, rate_hz))
             size_bytes += sum(map(len, made)) + FRAME_BYTES * len(made)
             self._check_room(size_bytes, "pcm_data")
             frames += made
         if drain:
-            frames += await in_thread(encoding.drain)
+            frames += await self._threads.run(encoding.drain)
         return _frames(encoding.encoder, frames)
 
     async def _decode(
@@ -167,12 +172,14 @@ class Codec:
         sounds: list[bytes] = []
         size_bytes = 0
         for start in range(0, len(request.frames), STEP_FRAMES):
-            made = await in_thread(partial(_decoded, decode, request.frames[start : start + STEP_FRAMES], start))
+            made = await self._threads.run(
+                partial(_decoded, decode, request.frames[start : start + STEP_FRAMES], start)
+            )
             size_bytes += sum(map(len, made))
             self._check_room(size_bytes, "frames")
             sounds += made
         return pb.AudioDecodeResult(
-            pcm_data=await in_thread(partial(b"".join, sounds)),
+            pcm_data=await self._threads.run(partial(b"".join, sounds)),
             sample_rate=rate_hz,
             samples_per_frame=len(sounds[0]) // 2 if sounds else rate_hz // FRAMES_PER_SECOND,
         )

@@ -11,9 +11,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from realtime.backend.calls import Calls
+from realtime.backend.codec import THREADS as CODING_THREADS
 from realtime.backend.premises import Premises
 from realtime.backend.routes import Routes
 from realtime.backend.service import SERVICE, make_service
+from realtime.backend.threads import Threads
 from realtime.backend.tokens import Doorkeeper
 from realtime.errors import BadConfiguration
 from realtime.keys import Keyring
@@ -32,7 +34,9 @@ class Door:
         self._settings = premises.settings.grpc
         self.address = ""
         """`host:port`, once it is open."""
-        self.calls = Calls(self._settings)
+        self.calls = Calls(self._settings, keyed=not keyring.empty)
+        self._files = premises.files
+        self._coding = Threads(CODING_THREADS, "coding")
         self._health = health.aio.HealthServicer()
         limit = self._settings.max_message_bytes
         self._server = grpc.aio.server(
@@ -49,7 +53,7 @@ class Door:
             maximum_concurrent_rpcs=2 * (self._settings.max_calls + self._settings.max_streams),
         )
         self._routes = Routes(self._settings)
-        self._server.add_generic_rpc_handlers((make_service(premises, self.calls, self._routes),))
+        self._server.add_generic_rpc_handlers((make_service(premises, self.calls, self._routes, self._coding),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME
         reflection.enable_server_reflection(names, self._server)
@@ -86,10 +90,14 @@ class Door:
             log.info("gRPC ready", address=self.address)
 
     async def close(self, grace_s: float) -> None:
-        """Take no more calls, and end those that are going on after `grace_s`. Cancelling ends them now."""
+        """Take no more calls, and end those that are going on after `grace_s`. Their threads, and those of `premises`'
+        files, are over when it returns. Cancelling ends the calls now, and leaves the threads to end.
+        """
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
         await self._routes.close()
+        await self._coding.close()
+        await self._files.close()
 
 
 def _credentials(settings: GrpcSettings) -> grpc.ServerCredentials | None:

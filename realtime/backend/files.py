@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from realtime.audio import SPEECH_RATE_HZ, Audio
 from realtime.backend.folders import NotRegular, Place, opened, replaced
-from realtime.backend.threads import in_thread
+from realtime.backend.threads import Threads
 from realtime.codecs.containers import read_audio, read_rate, write_wav
 from realtime.errors import EngineBusy, InvalidRequest, NotPermitted
 
@@ -28,6 +28,9 @@ MOST_SAMPLES = LONGEST_AUDIO_S * SPEECH_RATE_HZ
 LARGEST_FILE_BYTES = 2 << 30
 """As many samples of 64 bits, or of two channels of 32, and something beside them."""
 
+THREADS = 4
+"""In which files are read and written: on a disk that hangs, as many calls hang, and the others of files wait."""
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _ODD_NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
@@ -38,10 +41,11 @@ class _GivenUp(Exception):
 
 
 class Files:
-    """Files below some folders."""
+    """Files below some folders. They have threads of their own. Belongs to one event loop."""
 
     def __init__(self, directories: Iterable[Path]) -> None:
         self._directories = tuple(directory.expanduser().resolve() for directory in directories)
+        self._threads = Threads(THREADS, "files")
 
     def readable(self, path: str, field: str) -> Path:
         """Where the file that `field` names really lies.
@@ -56,14 +60,19 @@ class Files:
         with _problems_of(field, "written"):
             return self._writable(path, field).path
 
-    async def read_audio(self, path: str, field: str) -> Audio:
-        """The sound in a file, at its own rate; raises as `readable` does, and `InvalidRequest` for what is no sound,
-        or is more than `LONGEST_AUDIO_S` or `MOST_SAMPLES`. Cancelling stops it.
+    async def check_writable(self, path: str, field: str) -> None:
+        """Raises as `writable` does. Cancelling lets a thread finish its look."""
+        await self._threads.run(lambda: self.writable(path, field))
+
+    async def read_audio(self, path: str, field: str, rate_hz: int | None = None) -> Audio:
+        """The sound in a file, at its own rate, or at `rate_hz`: then no more of it is ever in memory than is returned,
+        and some seconds. Raises as `readable` does, and `InvalidRequest` for what is no sound, or is more than
+        `LONGEST_AUDIO_S` or `MOST_SAMPLES`, as soon as the file says so or has given so much. Cancelling stops it.
         """
         given_up = Event()
 
         def read(file: FileIO) -> Audio:
-            return read_audio(file, max_s=LONGEST_AUDIO_S, max_samples=MOST_SAMPLES, given_up=given_up)
+            return read_audio(file, rate_hz, max_s=LONGEST_AUDIO_S, max_samples=MOST_SAMPLES, given_up=given_up)
 
         return await self._read(path, field, read, given_up)
 
@@ -87,7 +96,11 @@ class Files:
                         raise _GivenUp
                 return place.path
 
-        return await in_thread(write, given_up)
+        return await self._threads.run(write, given_up)
+
+    async def close(self) -> None:
+        """Let what is being done be done, and take no more. Cancelling leaves that to the threads."""
+        await self._threads.close()
 
     async def _read(self, path: str, field: str, read: Callable[[FileIO], T], given_up: Event | None = None) -> T:
         def work() -> T:
@@ -98,7 +111,7 @@ class Files:
                     raise InvalidRequest(message, code="out_of_range")
                 return read(file)
 
-        return await in_thread(work, given_up)
+        return await self._threads.run(work, given_up)
 
     def _readable(self, path: str, field: str) -> Place:
         place = self._place(path, field)

@@ -23,6 +23,7 @@ from realtime.backend.routes import Routes
 from realtime.backend.speakers import Speakers
 from realtime.backend.speech_to_speech.room import SpeechToSpeech
 from realtime.backend.stores import Stores
+from realtime.backend.threads import Threads
 from realtime.backend.transform import Transforms
 from realtime.backend.unserved import UNSERVED, why_not
 from realtime.backend.voice import Voice
@@ -31,9 +32,9 @@ from realtime.errors import NotServed
 SERVICE = pb.DESCRIPTOR.services_by_name["Backend"]
 
 
-def make_service(premises: Premises, calls: Calls, routes: Routes) -> grpc.GenericRpcHandler:
-    """The service as a gRPC server takes it: `routes` go before what is answered here."""
-    answers = answered(premises, calls)
+def make_service(premises: Premises, calls: Calls, routes: Routes, coding: Threads) -> grpc.GenericRpcHandler:
+    """The service as a gRPC server takes it: `routes` go before what is answered here. Sound is coded in `coding`."""
+    answers = answered(premises, calls, coding)
     handlers = {
         method.name: routes.handler(method.name, calls) or _handler(method, answers[method.name], calls)
         for method in SERVICE.methods
@@ -41,11 +42,11 @@ def make_service(premises: Premises, calls: Calls, routes: Routes) -> grpc.Gener
     return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
 
 
-def answered(premises: Premises, calls: Calls) -> Mapping[str, Callable[..., Any]]:
+def answered(premises: Premises, calls: Calls, coding: Threads) -> Mapping[str, Callable[..., Any]]:
     """Who answers each call."""
     models, language, metadata = Models(premises, calls), Language(premises), Metadata(premises)
     embedding, stores = Embedding(premises), Stores(premises)
-    hearing, live, voice, codec = Hearing(premises), Live(premises), Voice(premises), Codec(premises)
+    hearing, live, voice, codec = Hearing(premises), Live(premises), Voice(premises), Codec(premises, coding)
     speakers, transform, speech_to_speech = Speakers(premises), Transforms(premises), SpeechToSpeech(premises)
     return {
         **{name: _unserved(name) for name in UNSERVED},

@@ -1,7 +1,8 @@
 """Audio files: whatever libsndfile reads (WAV, FLAC, Ogg Vorbis and Opus, MP3, AIFF, …) in, WAV out.
 
 A file is untrusted like any other input: its header may lie about its length and a few kilobytes of FLAC may hold
-hours, so it is decoded piece by piece against a limit and nothing is allocated on a header's word.
+hours, so it is decoded piece by piece against a limit and nothing is allocated on a header's word. Channels become one
+and rates another as the pieces come: what is in memory is what is returned.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BufferedReader, BytesIO, FileIO
 from os import PathLike
 from pathlib import Path
@@ -20,7 +22,7 @@ import soundfile
 
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.codecs.pcm16 import quantize
-from realtime.codecs.resample import resample
+from realtime.codecs.piecewise import Kept, PiecewiseResampler
 from realtime.errors import InvalidRequest
 
 Source: TypeAlias = str | PathLike[str] | bytes | FileIO
@@ -31,24 +33,31 @@ CHANNELS = 4
 
 _PIECE_SAMPLES = 1 << 16
 """Decoded, and encoded, in one step, of all channels together."""
-_GROWTH_SAMPLES = 1 << 24
-"""By which at most the sound that is kept grows: twice as much each time would be twice the memory in the end."""
+_UNKNOWN_FRAMES = 1 << 62
+"""A file that claims as many or more does not know how long it is."""
 _SLOWEST_HZ, _FASTEST_HZ = 1_000, 384_000
 """Outside these a rate is a damaged header, and resampling by it would fill the memory."""
 
 
 def read_audio(
-    source: Source, *, max_s: float | None = None, max_samples: int | None = None, given_up: Event | None = None
+    source: Source,
+    rate_hz: int | None = None,
+    *,
+    max_s: float | None = None,
+    max_samples: int | None = None,
+    given_up: Event | None = None,
 ) -> Audio:
-    """The sound in a file, its channels averaged into one, at the file's own rate.
+    """The sound in a file, its channels averaged into one, at the file's own rate or at `rate_hz`.
 
     Samples a floating-point file holds beyond [-1, 1] are clipped, NaN is silence. A file that breaks off gives what
     came before, and so does one that is read when `given_up` is set. Raises `InvalidRequest` for what is not audio,
     lasts longer than `max_s`, or has more than `max_samples`, or `CHANNELS` times as many in all its channels together,
-    `OSError` for a path that cannot be read.
+    or would have more at `rate_hz`: at once where the file claims so, else when so much was decoded. Raises `OSError`
+    for a path that cannot be read.
     """
     with _opened(source) as file:
-        return Audio(_decode(file, max_s, max_samples, given_up), file.samplerate)
+        limits = _Limits(file, rate_hz or file.samplerate, max_s, max_samples)
+        return Audio(_decode(file, limits, given_up), limits.rate_hz)
 
 
 def read_rate(source: Source) -> int:
@@ -59,7 +68,7 @@ def read_rate(source: Source) -> int:
 
 def load_speech(source: Source, rate_hz: int = SPEECH_RATE_HZ) -> Audio:
     """`read_audio`, at the rate speech is worked on."""
-    return resample(read_audio(source), rate_hz)
+    return read_audio(source, rate_hz)
 
 
 def encode_wav(audio: Audio) -> bytes:
@@ -135,22 +144,37 @@ def _opened(source: Source) -> Iterator[soundfile.SoundFile]:
             raise InvalidRequest("This is not an audio file in a known format.", param="file") from error
 
 
-def _decode(file: soundfile.SoundFile, max_s: float | None, max_samples: int | None, given_up: Event | None) -> Pcm:
-    kept: Pcm = np.zeros(0, np.float32)
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How much of a file may be decoded, and kept at `rate_hz`."""
+
+    file: soundfile.SoundFile
+    rate_hz: int
+    max_s: float | None
+    max_samples: int | None
+
+    def check(self, frames: int) -> None:
+        """Raises `InvalidRequest` for so many samples of each channel."""
+        file = self.file
+        if self.max_s is not None and frames > self.max_s * file.samplerate:
+            raise InvalidRequest(f"The audio lasts longer than {self.max_s:g} s.", code="out_of_range", param="file")
+        kept = frames * self.rate_hz / file.samplerate
+        if self.max_samples is not None and max(frames, frames * file.channels / CHANNELS, kept) > self.max_samples:
+            message = f"The audio has more than {self.max_samples} samples a channel, in {CHANNELS} channels at most."
+            raise InvalidRequest(message, code="out_of_range", param="file")
+
+
+def _decode(file: soundfile.SoundFile, limits: _Limits, given_up: Event | None) -> Pcm:
+    if file.frames < _UNKNOWN_FRAMES:
+        limits.check(file.frames)
+    resampler, kept = PiecewiseResampler(file.samplerate, limits.rate_hz), Kept()
     frames = 0
     step = max(_PIECE_SAMPLES // file.channels, 1)
     while len(piece := file.read(step, dtype="float32", always_2d=True)):
         if given_up and given_up.is_set():
             break
-        start, frames = frames, frames + len(piece)
-        if max_s is not None and frames > max_s * file.samplerate:
-            raise InvalidRequest(f"The audio lasts longer than {max_s:g} s.", code="out_of_range", param="file")
-        if max_samples is not None and max(frames, frames * file.channels / CHANNELS) > max_samples:
-            message = f"The audio has more than {max_samples} samples a channel, in {CHANNELS} channels at most."
-            raise InvalidRequest(message, code="out_of_range", param="file")
-        if frames > len(kept):
-            # In place, or moved by the system, where there is room: two arrays would be twice the memory.
-            kept.resize(max(frames, len(kept) + min(len(kept), _GROWTH_SAMPLES)), refcheck=False)
-        kept[start:frames] = np.clip(np.nan_to_num(piece), -1, 1).mean(axis=1, dtype=np.float32)
-    kept.resize(frames, refcheck=False)
-    return kept
+        frames += len(piece)
+        limits.check(frames)
+        kept.push(resampler.push(np.clip(np.nan_to_num(piece), -1, 1).mean(axis=1, dtype=np.float32)))
+    kept.push(resampler.flush())
+    return kept.take()

@@ -26,7 +26,7 @@ from realtime.errors import (
     UnknownEngine,
 )
 from realtime.settings import GrpcSettings
-from tests.backend.doorway import refusal
+from tests.backend.doorway import PATIENCE_S, refusal
 from tests.dialogue import nothing_left_over
 from tests.server.house import until
 
@@ -74,9 +74,11 @@ class Answers:
 
 
 @asynccontextmanager
-async def served(answers: Answers, **limits: Any) -> AsyncGenerator[tuple[grpc.aio.Channel, Calls], None]:
+async def served(
+    answers: Answers, *, keyed: bool = False, **limits: Any
+) -> AsyncGenerator[tuple[grpc.aio.Channel, Calls], None]:
     """A server of those calls, and a channel to it."""
-    calls = Calls(GrpcSettings(**limits))
+    calls = Calls(GrpcSettings(**limits), keyed=keyed)
     handlers: dict[str, Any] = {
         "Unary": grpc.unary_unary_rpc_method_handler(calls.unary("Unary", answers.unary)),
         "Streaming": grpc.unary_stream_rpc_method_handler(calls.streaming("Streaming", answers.streaming)),
@@ -86,10 +88,13 @@ async def served(answers: Answers, **limits: Any) -> AsyncGenerator[tuple[grpc.a
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("tests.Calls", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     with nothing_left_over():
+        others = asyncio.all_tasks()
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield channel, calls
         await server.stop(0)
+        if closing := asyncio.all_tasks() - others:  # gRPC cancels what is left, and does not wait for it
+            await asyncio.wait(closing, timeout=PATIENCE_S)
 
 
 def unary(channel: grpc.aio.Channel) -> Callable[..., Any]:
@@ -97,9 +102,24 @@ def unary(channel: grpc.aio.Channel) -> Callable[..., Any]:
     return channel.unary_unary("/tests.Calls/Unary")
 
 
-def two_way(channel: grpc.aio.Channel) -> Any:
-    """The call of many."""
-    return channel.stream_stream("/tests.Calls/TwoWay")()
+def two_way(channel: grpc.aio.Channel, key: str = "") -> Any:
+    """The call of many, by whoever has that key."""
+    metadata = (("authorization", f"Bearer {key}"),) if key else None
+    return channel.stream_stream("/tests.Calls/TwoWay")(metadata=metadata)
+
+
+async def begun(stream: Any) -> Any:
+    """A two-way call that is being answered."""
+    await stream.write(b"hello")
+    assert await stream.read() == b"hello"
+    return stream
+
+
+async def ended(streams: list[Any], calls: Calls) -> None:
+    """Hang up, and wait until the server has noticed."""
+    for stream in streams:
+        stream.cancel()
+    await until(lambda: not calls.going_on)
 
 
 PROBLEMS: list[tuple[RealtimeError, grpc.StatusCode]] = [
@@ -159,14 +179,50 @@ async def test_streams_are_counted_apart() -> None:
     answers = Answers()
     answers.gate.set()
     async with served(answers, max_streams=1) as (channel, _):
-        first = two_way(channel)
-        await first.write(b"hello")
-        assert await first.read() == b"hello"
-        second = two_way(channel)
-        assert (await refusal(second.read()))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        first = await begun(two_way(channel))
+        code, message = await refusal(two_way(channel).read())
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "1 streams are going on already (setting 'grpc.max_streams')" in message
         assert await unary(channel)(b"call") == b"call"
         await first.done_writing()
         assert await first.read() is grpc.aio.EOF
+
+
+async def test_one_client_cannot_have_all_streams() -> None:
+    """Where the operator says so; another's are left to it, and what it ends it may begin again."""
+    answers = Answers()
+    answers.gate.set()
+    async with served(answers, keyed=True, max_streams=4, max_streams_per_client=2) as (channel, calls):
+        streams = [await begun(two_way(channel, "greedy")) for _ in range(2)]
+        code, message = await refusal(two_way(channel, "greedy").read())
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "2 streams of this client are going on already (setting 'grpc.max_streams_per_client')" in message
+        streams += [await begun(two_way(channel, "modest")) for _ in range(2)]
+        assert "(setting 'grpc.max_streams')" in (await refusal(two_way(channel, "late").read()))[1]
+        await streams[0].done_writing()
+        assert await streams[0].read() is grpc.aio.EOF
+        await until(lambda: calls.going_on == 3)
+        streams.append(await begun(two_way(channel, "greedy")))
+        await ended(streams, calls)
+
+
+async def test_without_keys_a_made_up_one_is_no_other_client() -> None:
+    """Nor is another connection from the same address."""
+    answers = Answers()
+    async with served(answers, max_streams_per_client=1) as (channel, calls):
+        first = await begun(two_way(channel, "one"))
+        for key in ("", "one", "another"):
+            assert "of this client" in (await refusal(two_way(channel, key).read()))[1]
+        await ended([first], calls)
+
+
+async def test_one_client_may_have_all_streams_unless_told() -> None:
+    """It may be one that carries everybody."""
+    answers = Answers()
+    async with served(answers, keyed=True, max_streams=12) as (channel, calls):
+        streams = [await begun(two_way(channel, "everybody")) for _ in range(12)]
+        assert calls.going_on == 12
+        await ended(streams, calls)
 
 
 async def test_a_call_may_take_so_long_and_no_longer() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import grpc
 import numpy as np
@@ -13,6 +14,7 @@ from realtime.audio import Audio, Pcm
 from realtime.backend.codec import BESIDE_BYTES, MOST_FRAMES, STEP_FRAMES, Codec
 from realtime.backend.codings import IDLE_S, LONGEST_NAME, Shelf
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.threads import Threads
 from realtime.codecs.g711 import ulaw
 from realtime.codecs.opus import OpusDecoder, OpusEncoder
 from realtime.codecs.pcm16 import Pcm16
@@ -29,7 +31,12 @@ DELAY_SAMPLES = 312
 
 @pytest.fixture
 def codec() -> Codec:
-    return Codec(premises_of())
+    return codec_with()
+
+
+def codec_with(**grpc: Any) -> Codec:
+    """One with those settings."""
+    return Codec(premises_of(**grpc), Threads(2, "coding"))
 
 
 def pcm16(pcm: Pcm) -> bytes:
@@ -271,7 +278,7 @@ async def test_a_few_bytes_do_not_become_gigabytes(options: dict[str, str], monk
         return made
 
     monkeypatch.setattr(OpusDecoder, "decode", counted)
-    codec = Codec(premises_of(max_message_bytes=1 << 20))
+    codec = codec_with(max_message_bytes=1 << 20)
     frames = [LONG_PACKET] * 20_000  # 40 kB that hold 230 MB
     with pytest.raises(InvalidRequest, match=r"'frames' makes an answer of more.*grpc\.max_message_bytes") as refused:
         await codec.audio_decode(pb.AudioDecodeRequest(frames=frames, options=options))
@@ -294,7 +301,7 @@ async def test_frames_are_counted(codec: Codec) -> None:
 
 async def test_telephone_sound_too_long_for_an_answer_is_refused() -> None:
     """Also in one frame."""
-    codec = Codec(premises_of(max_message_bytes=1 << 16))
+    codec = codec_with(max_message_bytes=1 << 16)
     with pytest.raises(InvalidRequest, match="'frames' makes an answer of more") as refused:
         await codec.audio_decode(pb.AudioDecodeRequest(frames=[bytes(1 << 15)], options={"codec": "pcma"}))
     assert refused.value.reason == "out_of_range"
@@ -302,7 +309,7 @@ async def test_telephone_sound_too_long_for_an_answer_is_refused() -> None:
 
 async def test_sound_that_makes_too_many_frames_is_refused() -> None:
     """Little sound at a high bitrate is more than it was."""
-    codec = Codec(premises_of(max_message_bytes=1 << 16))
+    codec = codec_with(max_message_bytes=1 << 16)
     request = pb.AudioEncodeRequest(pcm_data=pcm16(noise(10 * 8000)), sample_rate=8000, options={"bitrate": "256000"})
     with pytest.raises(InvalidRequest, match="'pcm_data' makes an answer of more") as refused:
         await codec.audio_encode(request)

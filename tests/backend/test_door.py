@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from realtime.errors import BadConfiguration
 from realtime.keys import Keyring
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import premises_of
+from tests.server.house import until
 
 
 async def test_it_is_healthy() -> None:
@@ -60,6 +62,35 @@ async def test_without_a_key_only_health_is_told() -> None:
             assert (await refusal(stream.read()))[0] is grpc.StatusCode.UNAUTHENTICATED
         with_key = (("authorization", "Bearer sesame"),)
         assert (await door.stub.Status(pb.HealthMessage(), metadata=with_key)).state == pb.StatusResponse.READY
+
+
+async def test_a_key_is_a_client() -> None:
+    """Once the operator has keys: what one of them has taken, another need not go without."""
+    async with Doorway(premises_of(max_streams_per_client=1), "sesame", "simsim") as door:
+        held: list[Any] = []
+        for key in ("sesame", "simsim"):
+            metadata = (("authorization", f"Bearer {key}"),)
+            held.append(door.stub.AudioTransformStream(metadata=metadata))
+            await until(lambda: door.going_on == len(held))
+            code, message = await refusal(door.stub.AudioTransformStream(metadata=metadata).read())
+            assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "grpc.max_streams_per_client" in message
+        for stream in held:
+            stream.cancel()
+        await until(lambda: not door.going_on)
+
+
+async def test_its_threads_are_over_when_it_is_closed(tmp_path: Path) -> None:
+    """Those of files and those in which sound is coded."""
+    (tmp_path / "sound.wav").write_bytes(b"none")
+    async with Doorway(premises_of(None, tmp_path)) as door:
+        before = set(threading.enumerate())
+        await door.stub.AudioEncode(pb.AudioEncodeRequest(pcm_data=bytes(960)))
+        code, _ = await refusal(door.stub.AudioTranscription(pb.TranscriptRequest(dst=str(tmp_path / "sound.wav"))))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        begun = {thread.name for thread in set(threading.enumerate()) - before}
+        assert {"files_0", "coding_0"} <= begun
+    assert not {thread.name for thread in threading.enumerate()} & {"files_0", "coding_0"}
 
 
 async def test_a_message_too_large_is_refused_unread() -> None:

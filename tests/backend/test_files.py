@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 import soundfile
 
 from realtime.audio import Audio
-from realtime.backend.files import Files
+from realtime.backend.files import THREADS, Files
 from realtime.codecs.containers import encode_wav, read_audio, write_wav
-from realtime.errors import EngineBusy, InvalidRequest, NotPermitted
+from realtime.codecs.resample import resampled
+from realtime.errors import EngineBusy, EngineFailed, InvalidRequest, NotPermitted
+from tests.server.house import until
 
 TONE = Audio(np.sin(np.arange(1600, dtype=np.float32) / 10) * np.float32(0.5), 16_000)
 
@@ -84,6 +87,7 @@ async def test_what_is_no_file_is_refused(folders: tuple[Path, Path], name: str)
             files.read_audio(str(inside / name), "dst"),
             files.read_rate(str(inside / name), "dst"),
             files.write_wav(str(inside / name), "dst", TONE),
+            files.check_writable(str(inside / name), "dst"),
             asyncio.to_thread(files.readable, str(inside / name), "dst"),
             asyncio.to_thread(files.writable, str(inside / name), "dst"),
         ):
@@ -127,6 +131,58 @@ async def test_a_huge_file_is_refused_unread(folders: tuple[Path, Path]) -> None
     with pytest.raises(InvalidRequest, match=f"'dst': The file has {200 << 30} bytes") as refused:
         await Files([inside]).read_audio(str(inside / "sparse.wav"), "dst")
     assert refused.value.reason == "out_of_range"
+
+
+async def test_a_file_is_read_at_the_rate_that_is_wanted(folders: tuple[Path, Path]) -> None:
+    """And counted as it is decoded."""
+    inside, _ = folders
+    soundfile.write(inside / "fast.flac", np.zeros((96_000, 2), np.float32), 96_000)
+    audio = await Files([inside]).read_audio(str(inside / "fast.flac"), "dst", 16_000)
+    assert (audio.rate_hz, len(audio.pcm)) == (16_000, 16_000)
+
+
+# --- whom slow files keep waiting -------------------------------------------------------------------------------------
+
+
+async def test_a_disk_that_hangs_holds_no_conversation_up(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conversations turn their sound in asyncio's own threads, of which there is only one here."""
+    inside, _ = folders
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hangs(*arguments: Any, **options: Any) -> Audio:
+        begun.set()
+        assert go_on.wait(30)
+        return TONE
+
+    monkeypatch.setattr("realtime.backend.files.read_audio", hangs)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    files = Files([inside])
+    path = str(inside / "tone.wav")
+    reading = [asyncio.create_task(files.read_audio(path, "dst")) for _ in range(THREADS + 1)]
+    await until(begun.is_set)
+    try:
+        async with asyncio.timeout(10):
+            assert (await resampled(TONE, 8_000)).rate_hz == 8_000
+        assert not any(task.done() for task in reading)
+    finally:
+        go_on.set()
+        await asyncio.gather(*reading)
+        await files.close()
+
+
+async def test_no_thread_outlives_them(folders: tuple[Path, Path]) -> None:
+    """Nor is anything read afterwards."""
+    inside, _ = folders
+    files = Files([inside])
+    await files.read_rate(str(inside / "tone.wav"), "dst")
+    await files.check_writable(str(inside / "tone.wav"), "dst")
+    before = set(threading.enumerate())
+    await files.close()
+    assert [thread.name for thread in before - set(threading.enumerate())] == ["files_0"]
+    with pytest.raises(EngineFailed, match="the door is closed"):
+        await files.read_rate(str(inside / "tone.wav"), "dst")
 
 
 # --- what is written is written whole -------------------------------------------------------------------------------

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from realtime.audio import Pcm
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.premises import Premises
 from realtime.engines.transform import Frames, Params
 from realtime.params import read_params
+from tests.backend.rooms import premises_of
 
 Config = pb.AudioTransformStreamConfig
 Request = pb.AudioTransformFrameRequest
@@ -88,3 +91,8 @@ def values(responses: list[pb.AudioTransformFrameResponse]) -> list[float]:
     frames = [np.frombuffer(response.pcm, "<i2") / 32768 for response in responses]
     assert all(each.min() == each.max() for each in frames)
     return [float(each[0]) for each in frames]
+
+
+def premises_marking(marking: Marking | None = None, *directories: Path) -> Premises:
+    """Premises on which "webrtc" is `marking`, and files may lie in these directories."""
+    return premises_of(None, *directories, on_demand={"webrtc": lambda: marking or Marking()})

@@ -10,6 +10,7 @@ from io import BytesIO, FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from realtime.audio import Audio
 from realtime.codecs.containers import _Bytes, _File, encode_wav, load_speech, read_audio, read_rate, write_wav
+from realtime.codecs.resample import resample
 from realtime.errors import InvalidRequest
 from tests.codecs.signals import noise, sine, snr_db
 
@@ -148,6 +150,35 @@ def test_samples_of_all_channels_are_counted(channels: int, limit: int) -> None:
     assert refused.value.reason == "out_of_range"
 
 
+def claiming(flac: bytes, frames: int) -> bytes:
+    """The same file, with another length in its header (RFC 9639, 8.2): the low 36 bits of its bytes 18 to 26."""
+    head = int.from_bytes(flac[18:26]) >> 36 << 36 | frames
+    return flac[:18] + head.to_bytes(8) + flac[26:]
+
+
+def test_what_a_file_claims_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of seconds and of samples, whatever is in it."""
+    claims_hours = claiming(file_of(np.zeros((4_096, 8), np.float32), 384_000, "FLAC"), 384_000 * 3600)
+    monkeypatch.delattr(soundfile.SoundFile, "read")
+    with pytest.raises(InvalidRequest, match="longer than 60 s"):
+        read_audio(claims_hours, max_s=60)
+    with pytest.raises(InvalidRequest, match="more than 230000000 samples"):
+        read_audio(claims_hours, max_samples=230_000_000)
+
+
+def test_a_file_that_claims_no_length_is_stopped_in_reading() -> None:
+    endless = claiming(file_of(np.zeros(600 * 8_000, np.float32), 8_000, "FLAC"), 0)
+    with pytest.raises(InvalidRequest, match="longer than 60 s"):
+        read_audio(endless, max_s=60)
+
+
+def test_samples_are_counted_at_the_rate_they_are_kept_at() -> None:
+    slow = file_of(np.zeros(10_000, np.float32), 1_000, "WAV")
+    assert len(read_audio(slow, 16_000, max_samples=160_000).pcm) == 160_000
+    with pytest.raises(InvalidRequest, match="more than 159999 samples"):
+        read_audio(slow, 16_000, max_samples=159_999)
+
+
 def test_reading_that_is_given_up_ends() -> None:
     given_up = Event()
     given_up.set()
@@ -156,7 +187,7 @@ def test_reading_that_is_given_up_ends() -> None:
 
 def test_what_is_decoded_is_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the file is not in memory at all: what is larger than both is not needed."""
-    monkeypatch.setattr("realtime.codecs.containers._GROWTH_SAMPLES", 1 << 18)
+    monkeypatch.setattr("realtime.codecs.piecewise._GROWTH_SAMPLES", 1 << 18)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "sound.wav"
         write_wav(path, Audio(np.zeros(8_000_000, np.float32), 16_000))
@@ -165,6 +196,38 @@ def test_what_is_decoded_is_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> N
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak_bytes < 1.2 * audio.pcm.nbytes
+
+
+def test_a_fast_rate_takes_no_memory() -> None:
+    """Where speech is wanted: a minute at 384 kHz is 92 MB, and 4 MB at 16 kHz."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.flac"
+        with soundfile.SoundFile(path, "w", 384_000, 1) as file:
+            for _ in range(60):
+                file.write(np.zeros(384_000, np.int16))
+        assert path.stat().st_size < 1_000_000
+        tracemalloc.start()
+        speech = load_speech(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert len(speech.pcm) == 60 * 16_000
+    assert peak_bytes < 30_000_000
+
+
+def test_a_file_is_asked_for_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all channels together."""
+    pieces: list[int] = []
+    read = soundfile.SoundFile.read
+
+    def counted(file: soundfile.SoundFile, *arguments: Any, **options: Any) -> NDArray[np.float32]:
+        piece: NDArray[np.float32] = read(file, *arguments, **options)
+        pieces.append(piece.nbytes)
+        return piece
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", counted)
+    read_audio(file_of(np.zeros((10_000, 255), np.float32), 384_000, "WAV"), 16_000)
+    assert sum(pieces) == 4 * 10_000 * 255
+    assert max(pieces) <= 4 << 16
 
 
 def test_an_open_file_is_read_and_stays_open(tmp_path: Path) -> None:
@@ -210,6 +273,20 @@ def test_speech_comes_at_the_rate_it_is_worked_on() -> None:
     assert (speech.rate_hz, len(speech.pcm)) == (16_000, 8_000)
     assert snr_db(sine(440, 16_000, 8_000)[1000:-1000], speech.pcm[1000:-1000]) > 80
     assert load_speech(data, 24_000).rate_hz == 24_000
+
+
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"),
+    [(384_000, 16_000), (44_100, 16_000), (47_999, 16_000), (11_025, 24_000), (1_000, 16_000), (16_000, 16_000)],
+)
+@pytest.mark.parametrize("seconds", [0.01, 4.5, 14.3])
+def test_another_rate_is_what_turning_the_whole_would_give(from_hz: int, to_hz: int, seconds: float) -> None:
+    """Sample for sample, to 100 dB below full scale, though it is turned as it is read."""
+    data = file_of(noise(round(seconds * from_hz)), from_hz, "WAV", "FLOAT")
+    audio, whole = read_audio(data, to_hz), resample(read_audio(data), to_hz)
+    assert audio.rate_hz == to_hz
+    assert len(audio.pcm) == len(whole.pcm)
+    assert np.abs(audio.pcm - whole.pcm).max() < 1e-5
 
 
 SEEDS = [file_of(TONE[:2_000], 24_000, container) for container in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "AU")]

@@ -28,7 +28,7 @@ from realtime.backend.remote.speech_debt import SpeechDebt
 from realtime.backend.remote.speech_inbox import SpeechInbox
 from realtime.backend.remote.speech_line import SpeechLine
 from realtime.backend.remote.spoken_answer import SpokenAnswer
-from realtime.codecs.resample import resample
+from realtime.codecs.resample import resampled
 from realtime.engines.base import Ability, Message
 from realtime.engines.registry import Workshop
 from realtime.engines.speech_to_speech import Manner, SpokenPart
@@ -129,8 +129,8 @@ class RemoteSpeechStream:
     async def _ask(self, manner: Manner, said: tuple[Message, ...], sound: Audio | None) -> None:
         with ExitStack() as half_told:
             half_told.callback(self._line.give_up)  # what the backend would make of a part is not known
-            if sound and sound.rate_hz != requests.INPUT_RATE_HZ:
-                sound = await asyncio.to_thread(resample, sound, requests.INPUT_RATE_HZ)
+            if sound:
+                sound = await resampled(sound, requests.INPUT_RATE_HZ)
             for request in requests.ask(self._manner, manner, said, sound):
                 await self._line.say(request)
             half_told.pop_all()
