@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -91,8 +91,8 @@ class Calls:
         """Calls and streams that are being answered."""
         return self._calls.taken + self._streams.taken
 
-    def unary(self, name: str, answer: Unary) -> Callable[[Any, Context], Awaitable[Any]]:
-        """As gRPC calls it. The client's cancelling cancels `answer`."""
+    def unary(self, name: str, answer: Unary, *, counted: bool = True) -> Callable[[Any, Context], Awaitable[Any]]:
+        """As gRPC calls it. The client's cancelling cancels `answer`. What is not `counted` always has room."""
 
         async def answered(request: Any, context: Context) -> Any:
             result: Any = None
@@ -102,7 +102,7 @@ class Calls:
                 async with asyncio.timeout(self._deadline_s):
                     result = await answer(request)
 
-            await self._watched(name, context, self._calls, work)
+            await self._watched(name, context, self._calls if counted else None, work)
             return result
 
         return answered
@@ -142,11 +142,14 @@ class Calls:
         if not patience.expired():
             patience.reschedule(asyncio.get_running_loop().time() + self._idle_s)
 
-    async def _watched(self, name: str, context: Context, room: _Room, work: Callable[[], Awaitable[None]]) -> None:
+    async def _watched(
+        self, name: str, context: Context, room: _Room | None, work: Callable[[], Awaitable[None]]
+    ) -> None:
         began_s, status, message = perf_counter(), StatusCode.CANCELLED, ""
         trailing: Trailing = ()
         try:
-            with room.place(client_of(context.peer(), context.invocation_metadata() or (), keyed=self._keyed)):
+            client = client_of(context.peer(), context.invocation_metadata() or (), keyed=self._keyed)
+            with room.place(client) if room else nullcontext():
                 await work()
             status = StatusCode.OK
         except _TooMany as full:

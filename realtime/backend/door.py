@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from realtime.backend.calls import Calls
 from realtime.backend.codec import THREADS as CODING_THREADS
+from realtime.backend.health import Health
 from realtime.backend.premises import Premises
 from realtime.backend.routes import Routes
 from realtime.backend.service import SERVICE, make_service
@@ -26,6 +27,9 @@ log = structlog.get_logger(__name__)
 KEEPALIVE_MS = 30_000
 """A client that has vanished is noticed after this, and its streams end."""
 
+MOST_WATCHES = 512
+"""Of the health, at once. Each is a call that does not end, and all calls together are limited."""
+
 
 class Door:
     """A port that calls come in by, from `open` to `close`. Belongs to one event loop."""
@@ -37,7 +41,7 @@ class Door:
         self.calls = Calls(self._settings, keyed=not keyring.empty)
         self._files = premises.files
         self._coding = Threads(CODING_THREADS, "coding")
-        self._health = health.aio.HealthServicer()
+        self._health = Health(MOST_WATCHES)
         limit = self._settings.max_message_bytes
         self._server = grpc.aio.server(
             interceptors=[Doorkeeper(keyring)],
@@ -49,8 +53,9 @@ class Door:
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_concurrent_streams", self._settings.max_calls + self._settings.max_streams),
             ],
-            # Refused before anything of it is read: all that may be going on, and as many who ask for health.
-            maximum_concurrent_rpcs=2 * (self._settings.max_calls + self._settings.max_streams),
+            # Refused before anything of it is read: all that may be going on, as many who are told that there is no
+            # room or ask how the server is, and those who watch that.
+            maximum_concurrent_rpcs=2 * (self._settings.max_calls + self._settings.max_streams) + MOST_WATCHES,
         )
         self._routes = Routes(self._settings)
         self._server.add_generic_rpc_handlers((make_service(premises, self.calls, self._routes, self._coding),))

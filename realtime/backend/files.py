@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from realtime.audio import SPEECH_RATE_HZ, Audio
 from realtime.backend.folders import NotRegular, Place, opened, replaced
+from realtime.backend.sound_memory import SoundMemory
 from realtime.backend.threads import Threads
 from realtime.codecs.containers import read_audio, read_rate, write_wav
 from realtime.errors import EngineBusy, InvalidRequest, NotPermitted
@@ -24,6 +25,9 @@ LONGEST_AUDIO_S = 4 * 60 * 60
 
 MOST_SAMPLES = LONGEST_AUDIO_S * SPEECH_RATE_HZ
 """Of a file, a channel: 920 MB when they are decoded and the channels are one, 80 minutes at 48 kHz."""
+
+MOST_SAMPLES_AT_ONCE = 2 * MOST_SAMPLES
+"""Of all files together that calls work on: 1.8 GB."""
 
 LARGEST_FILE_BYTES = 2 << 30
 """As many samples of 64 bits, or of two channels of 32, and something beside them."""
@@ -46,6 +50,7 @@ class Files:
     def __init__(self, directories: Iterable[Path]) -> None:
         self._directories = tuple(directory.expanduser().resolve() for directory in directories)
         self._threads = Threads(THREADS, "files")
+        self._memory = SoundMemory(MOST_SAMPLES_AT_ONCE)
 
     def readable(self, path: str, field: str) -> Path:
         """Where the file that `field` names really lies.
@@ -67,12 +72,14 @@ class Files:
     async def read_audio(self, path: str, field: str, rate_hz: int | None = None) -> Audio:
         """The sound in a file, at its own rate, or at `rate_hz`: then no more of it is ever in memory than is returned,
         and some seconds. Raises as `readable` does, and `InvalidRequest` for what is no sound, or is more than
-        `LONGEST_AUDIO_S` or `MOST_SAMPLES`, as soon as the file says so or has given so much. Cancelling stops it.
+        `LONGEST_AUDIO_S` or `MOST_SAMPLES`, as soon as the file says so or has given so much; `EngineBusy` while there
+        is too much of other files (`MOST_SAMPLES_AT_ONCE`). Cancelling stops it.
         """
         given_up = Event()
 
         def read(file: FileIO) -> Audio:
-            return read_audio(file, rate_hz, max_s=LONGEST_AUDIO_S, max_samples=MOST_SAMPLES, given_up=given_up)
+            audio = read_audio(file, rate_hz, max_s=LONGEST_AUDIO_S, max_samples=MOST_SAMPLES, given_up=given_up)
+            return self._memory.count(audio)
 
         return await self._read(path, field, read, given_up)
 

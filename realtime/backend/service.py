@@ -31,6 +31,9 @@ from realtime.errors import NotServed
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Backend"]
 
+_UNCOUNTED = frozenset({"Health", "Status"})
+"""Told as well when every place is taken: a server that is busy is not dead."""
+
 
 def make_service(premises: Premises, calls: Calls, routes: Routes, coding: Threads) -> grpc.GenericRpcHandler:
     """The service as a gRPC server takes it: `routes` go before what is answered here. Sound is coded in `coding`."""
@@ -95,7 +98,8 @@ def _handler(method: Any, answer: Callable[..., Any], calls: Calls) -> grpc.RpcM
         return grpc.stream_stream_rpc_method_handler(calls.two_way(method.name, answer), **coding)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(calls.streaming(method.name, answer), **coding)
-    return grpc.unary_unary_rpc_method_handler(calls.unary(method.name, answer), **coding)
+    unary = calls.unary(method.name, answer, counted=method.name not in _UNCOUNTED)
+    return grpc.unary_unary_rpc_method_handler(unary, **coding)
 
 
 def _unserved(name: str) -> Callable[..., Any]:

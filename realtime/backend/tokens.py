@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from realtime.backend.clients import shown_key
 from realtime.keys import Keyring
 
 OPEN = frozenset({"/backend.Backend/Health", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
@@ -30,16 +31,10 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         if (
             self._keyring.empty
             or handler_call_details.method in OPEN
-            or self._keyring.knows(_shown(handler_call_details))
+            or self._keyring.knows(shown_key(handler_call_details.invocation_metadata or ()))
         ):
             return await continuation(handler_call_details)
         return self._refusal
-
-
-def _shown(call: grpc.HandlerCallDetails) -> str:
-    shown = dict(call.invocation_metadata or ()).get("authorization", "")
-    scheme, _, key = (shown if isinstance(shown, str) else "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _refuse(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:

@@ -62,7 +62,7 @@ class Transforms:
         then. Cancelling ends it at the next second of sound, with nothing written.
         """
         files = self._premises.files
-        await asyncio.to_thread(files.writable, request.dst, "dst")
+        await files.check_writable(request.dst, "dst")
         # What is wrong is said before anything is decoded, which takes time and memory.
         rate_hz = await files.read_rate(request.audio_path, "audio_path")
         _check_rate(rate_hz, "audio_path")

@@ -5,7 +5,6 @@ A text is said as a conversation's answer is, by the same engine and through the
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -52,7 +51,7 @@ class Voice:
         for `dst`. Cancelling writes nothing and stops the voice after the step that runs.
         """
         synthesizer, speaking = self._asked(request)
-        await asyncio.to_thread(self._premises.files.writable, request.dst, "dst")
+        await self._premises.files.check_writable(request.dst, "dst")
         async with aclosing(read_aloud(request.text, synthesizer, speaking, synthesizer.rate_hz)) as pieces:
             spoken = [_NO_SOUND] + [piece.pcm async for piece in pieces]
         sound = Audio(np.concatenate(spoken), synthesizer.rate_hz)

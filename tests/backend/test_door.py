@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +21,9 @@ from realtime.backend.service import SERVICE
 from realtime.backend.unserved import UNSERVED
 from realtime.errors import BadConfiguration
 from realtime.keys import Keyring
-from tests.backend.doorway import Doorway, refusal
+from tests.backend.doorway import PATIENCE_S, Doorway, refusal
 from tests.backend.rooms import premises_of
+from tests.fakes import FakeChat, fake_engines
 from tests.server.house import until
 
 
@@ -130,3 +133,50 @@ async def test_half_of_what_tls_needs_is_a_bad_configuration(missing: str, tmp_p
     del both[missing]
     with pytest.raises(BadConfiguration, match=r"both 'grpc.tls_certificate' and 'grpc.tls_key'"):
         await Door(premises_of(**both), Keyring(())).open()
+
+
+async def test_watchers_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need no key and never hang up, and here are more of them than there may be calls."""
+    monkeypatch.setattr("realtime.backend.door.MOST_WATCHES", 8)
+    anything = health_pb2.HealthCheckRequest()
+    async with AsyncExitStack() as stack:
+        door = await stack.enter_async_context(Doorway(premises_of(max_calls=2, max_streams=2), "sesame"))
+        own_line = [("grpc.use_local_subchannel_pool", 1)]
+        lines = [
+            await stack.enter_async_context(grpc.aio.insecure_channel(door.address, options=own_line)) for _ in range(3)
+        ]
+        services: list[Any] = [health_pb2_grpc.HealthStub(line) for line in lines]
+        watching = [service.Watch(anything) for service in services[:2] for _ in range(4)]
+        assert [(await watch.read()).status for watch in watching] == [health_pb2.HealthCheckResponse.SERVING] * 8
+        for _ in range(4):
+            code, _ = await refusal(services[2].Watch(anything).read())
+            assert code is grpc.StatusCode.UNIMPLEMENTED  # by which gRPC's clients go without
+        key = (("authorization", "Bearer sesame"),)
+        assert not (await door.stub.VAD(pb.VADRequest(audio=[0.0] * 512), metadata=key)).segments
+        watching[0].cancel()
+        await _taken(services[2])
+
+
+async def _taken(service: Any) -> None:
+    """Return when one more may watch."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with suppress(grpc.aio.AioRpcError):
+                await service.Watch(health_pb2.HealthCheckRequest()).read()
+                return
+
+
+async def test_a_busy_server_is_not_dead() -> None:
+    """It says how it is when every place is taken, and takes no more calls."""
+    gate = asyncio.Event()
+    engines = fake_engines(chat=FakeChat(gate=gate))
+    async with Doorway(premises_of(engines, max_calls=1)) as door:
+        call = asyncio.ensure_future(door.stub.Predict(pb.PredictOptions(Prompt="Hello.")))
+        await until(lambda: door.going_on == 1)
+        assert (await door.stub.Health(pb.HealthMessage())).message == b"OK"
+        assert (await door.stub.Status(pb.HealthMessage())).state != pb.StatusResponse.ERROR
+        code, message = await refusal(door.stub.VAD(pb.VADRequest()))
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "grpc.max_calls" in message
+        gate.set()
+        await call

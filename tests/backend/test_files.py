@@ -122,6 +122,20 @@ async def test_samples_are_counted(folders: tuple[Path, Path], monkeypatch: pyte
     assert await files.read_rate(str(inside / "long.flac"), "dst") == 96_000
 
 
+async def test_there_is_so_much_sound_and_no_more(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all who read; and again when it is let go."""
+    inside, _ = folders
+    monkeypatch.setattr("realtime.backend.files.MOST_SAMPLES_AT_ONCE", 1000)
+    files = Files([inside])
+    write_wav(inside / "some.wav", Audio(np.zeros(600, np.float32), 16_000))
+    held = await files.read_audio(str(inside / "some.wav"), "dst")
+    with pytest.raises(EngineBusy, match="600 samples"):
+        await files.read_audio(str(inside / "some.wav"), "dst")
+    del held
+    await files.read_audio(str(inside / "some.wav"), "dst")
+    await files.close()
+
+
 async def test_a_huge_file_is_refused_unread(folders: tuple[Path, Path]) -> None:
     """It takes no room on the disk, and would take 200 GB in memory."""
     inside, _ = folders
