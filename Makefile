@@ -26,6 +26,7 @@ check: $(VENV)/.dev  ## format, lint, strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy bench/*.py
 
 format: $(VENV)/.dev  ## write the code as the formatter wants it
 	$(BIN)/ruff format .

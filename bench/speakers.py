@@ -28,7 +28,6 @@ from scipy.optimize import linear_sum_assignment
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.backend.voices import listen_to
 from realtime.codecs.resample import resample
-from realtime.engines.base import Urgency
 from realtime.engines.clustering import Grouping, group
 from realtime.engines.registry import Workshop
 from realtime.engines.scheduler import Scheduler
@@ -94,7 +93,7 @@ class Bench:
         for path in random.Random(0).sample(paths, len(paths)):
             audio = read(path)
             if audio is not None and len(clips) < each and SHORTEST_S <= audio.duration_ms / 1000 <= LONGEST_S:
-                heard = await listen_to(audio, R, self._silero, self._scheduler, Urgency.FINAL)
+                heard = await listen_to(audio, R, self._silero, self._scheduler)
                 speech = heard.speech(LONGEST_S)
                 if len(speech) >= SHORTEST_S * R:
                     first, last = heard.spoken[0].start, heard.spoken[-1].end
@@ -132,7 +131,7 @@ class Bench:
             for count in SPEAKERS:
                 sound, truth = self._conversation(draw, count)
                 began = perf_counter()
-                heard = await listen_to(Audio(sound, R), R, self._silero, self._scheduler, Urgency.FINAL)
+                heard = await listen_to(Audio(sound, R), R, self._silero, self._scheduler)
                 listened = windows(heard.spoken, R)
                 voices = await self._voicefilter.encode_each([sound[one.start : one.end] for one in listened])
                 for told in (None, count):
@@ -149,7 +148,8 @@ class Bench:
     def _conversation(self, draw: random.Random, count: int) -> tuple[Pcm, list[Spoken]]:
         who = draw.sample(sorted(self._clips), count)
         left = {name: draw.sample(self._clips[name], len(self._clips[name])) for name in who}
-        sound, truth, last = np.zeros(0, np.float32), [], ""
+        truth: list[Spoken] = []
+        sound, last = np.zeros(0, np.float32), ""
         for turn in range(TURNS):
             name = who[turn] if turn < count else draw.choice([name for name in who if name != last] or who)
             said = np.concatenate(

@@ -183,7 +183,7 @@ async def main() -> None:
     store = ModelStore(load_settings(None, os.environ, {}).models.directory, load_catalogue())
     workshop = Workshop(model_path=store.path, scheduler=Scheduler(1), threads=1)
     whisper, webrtc = open_faster_whisper(workshop), open_webrtc_transform(workshop)
-    transforms = {"webrtc": webrtc, "deepfilter": open_deepfilter(workshop)}
+    transforms: dict[str, Transform] = {"webrtc": webrtc, "deepfilter": open_deepfilter(workshop)}
     three = "1st s | 2nd s | from the 4th on"
     await table(f"stream | 20 ms late: {three} | 100 ms: {three} | 300 ms: {three}", echoes(webrtc, clips))
     heads = "echo | SI-SDR, echo left in, dB | taken out | level, dB | words wrong, echo left in, % | taken out"

@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "backend": FOUNDATION | {"conductor", "protocol", "pipeline", "engines", "remote_tools", "vectors"},
     # Whoever calls a server knows the wire, not the server.
     "caller": FOUNDATION | {"pipeline.clock"},
-    "bench": FOUNDATION | {"caller", "pipeline.clock", "backend.remote"},
+    "bench": FOUNDATION | {"caller", "pipeline.clock", "backend.caller"},
     "cli": FOUNDATION | {"", "server", "backend", "models", "engines", "caller", "bench"},
     "__main__": {"cli"},
 }
@@ -75,7 +75,7 @@ ROOMS = {
     "uvloop": {"cli.serve"},
     "websockets": {"caller"},
     "grpc": {"backend"},
-    "grpc_health": {"backend.door", "backend.remote"},
+    "grpc_health": {"backend.door", "backend.health", "backend.remote"},
     "grpc_reflection": {"backend.door"},
     "google": {"backend"},
     "openai": {"engines.openai_chat"},

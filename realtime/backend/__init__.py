@@ -8,6 +8,7 @@ files          the folders that calls may name files in
 models         what is loaded, loads, and goes
 routes         calls that another backend answers
 remote/        engines that live behind somebody else's `Backend`
+caller/        such a `Backend`'s streams, for whoever measures it
 pb/            generated from proto/
 
 Every other module answers the calls about its noun. Each is a class whose methods take a message, or an iterator of

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from realtime.backend.door import Door
 from realtime.backend.files import Files
+from realtime.backend.own_engines import OwnEngines
 from realtime.backend.premises import Premises
 from realtime.conductor.conversations import Conversations
 from realtime.conductor.lag import LoopLag
 from realtime.conductor.pressure import Pressure
-from realtime.engines.ensemble import Engines
-from realtime.engines.once import Once
 from realtime.engines.opening import ModelPath, open_engines
 from realtime.errors import RealtimeError
 from realtime.keys import Keyring
@@ -23,48 +22,6 @@ from realtime.settings import Settings
 from realtime.vectors import VectorStore
 
 log = structlog.get_logger(__name__)
-
-
-class OwnEngines:
-    """Engines that only this service uses. They are closed by tasks of `tasks`; `tell` hears when they come and go."""
-
-    def __init__(
-        self, open_engines: Callable[[], Engines], tasks: asyncio.TaskGroup, tell: Callable[[bool], Awaitable[None]]
-    ) -> None:
-        self._once = Once(open_engines)
-        self._tasks = tasks
-        self._tell = tell
-
-    @property
-    def engines(self) -> Engines | None:
-        """None while they are not loaded."""
-        return self._once.value
-
-    @property
-    def loading(self) -> bool:
-        """Whether they are being loaded now."""
-        return self._once.opening
-
-    @property
-    def problem(self) -> RealtimeError | None:
-        """What kept them from being loaded the last time."""
-        return self._once.problem
-
-    async def load(self) -> None:
-        """Return when they are loaded; raises what keeps them from it. Cancelling lets the loading go on."""
-        await self._once.get()
-        await self._tell(True)
-
-    async def free(self) -> bool:
-        """Let them go. Cancelling lets the letting go go on."""
-        await asyncio.shield(self._tasks.create_task(self.close()))
-        return True
-
-    async def close(self) -> None:
-        """Let them go. Cancelling leaves some of them open."""
-        if engines := await self._once.take():
-            await self._tell(False)
-            await engines.close()
 
 
 async def serve_alone(settings: Settings, model_path: ModelPath, ready: Callable[[str], None]) -> None:
@@ -123,7 +80,8 @@ async def _serve(
     door = Door(premises, Keyring(settings.server.api_keys))
     try:
         ready(await door.open())
-        background = [tasks.create_task(LoopLag(pressure.loop_woke).watch()), tasks.create_task(_load(loader))]
+        meanwhile = LoopLag(pressure.loop_woke).watch(), loader.announce(), _load(loader)
+        background = [tasks.create_task(work) for work in meanwhile]
         await signals.first.wait()
         await _drain(door, conversations, settings.server.drain_s, signals.second, tasks)
         for task in background:

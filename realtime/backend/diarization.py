@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from math import inf
 from typing import Final
 
-from realtime.audio import Audio
+from realtime.audio import Pcm
 from realtime.backend.detection import at_rate
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
+from realtime.backend.recordings import recording_in
 from realtime.backend.transcripts import language_of
-from realtime.backend.voices import Recording, listen_to, who_speaks
-from realtime.codecs.resample import resample
+from realtime.backend.voices import Talk, label, talk_in, who_can_part, who_speaks
 from realtime.engines.base import Listening, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
 from realtime.engines.speaker import SpeakerEncoder
@@ -55,43 +54,44 @@ class Diarization:
         )
         tidiness = _tidiness(request)
         _check_numbers(request)
-        audio = await self._premises.files.read_audio(request.dst, "dst")
-        speaker = await self._premises.on_demand.speaker()
-        recording = await listen_to(audio, speaker.rate_hz, engines.detector, engines.scheduler)
-        spoken = await who_speaks(recording, speaker, _grouping(request, speaker), tidiness)
+        speaker = await who_can_part(self._premises.on_demand)
+        rates_hz = {speaker.rate_hz, *([engines.transcriber.rate_hz] if request.include_text else ())}
+        recording = await recording_in(self._premises, request.dst, "dst", rates_hz)
+        talk = await talk_in(recording, speaker.rate_hz)
+        spoken = await who_speaks(talk, speaker, _grouping(request, speaker), tidiness)
         texts, language = [""] * len(spoken), request.language
         if request.include_text:
-            texts, language = await _words(audio, recording, spoken, engines.transcriber, listening)
+            sound = recording.sounds[engines.transcriber.rate_hz]
+            texts, language = await _words(sound, talk, spoken, engines.transcriber, listening)
         return pb.DiarizeResponse(
             segments=[
                 pb.DiarizeSegment(
                     id=number,
-                    start=turn.start / recording.rate_hz,
-                    end=turn.end / recording.rate_hz,
-                    speaker=f"SPEAKER_{turn.speaker:02}",
+                    start=turn.start / talk.rate_hz,
+                    end=turn.end / talk.rate_hz,
+                    speaker=label(turn.speaker),
                     text=text,
                 )
                 for number, (turn, text) in enumerate(zip(spoken, texts, strict=True))
             ],
             num_speakers=len({turn.speaker for turn in spoken}),
-            duration=audio.duration_ms / 1000,
+            duration=recording.duration_s,
             language=language,
         )
 
 
 async def _words(
-    audio: Audio, recording: Recording, spoken: Sequence[Turn], transcriber: Transcriber, listening: Listening
+    sound: Pcm, talk: Talk, spoken: Sequence[Turn], transcriber: Transcriber, listening: Listening
 ) -> tuple[list[str], str]:
-    """What is said in each turn, and in which language: the first turn's is taken for that of all."""
-    near = await asyncio.to_thread(resample, audio, transcriber.rate_hz)
-    longest = round(CLIP_S * recording.rate_hz)
+    """What is said in each turn of `sound`, which is the talk's at the transcriber's rate, and in which language: the
+    first turn's is taken for that of all.
+    """
+    longest = round(CLIP_S * talk.rate_hz)
     texts: list[str] = []
     for turn in spoken:
-        clips = [
-            at_rate(clip, recording.rate_hz, transcriber.rate_hz) for clip in clips_of(turn, recording.spoken, longest)
-        ]
+        clips = [at_rate(clip, talk.rate_hz, transcriber.rate_hz) for clip in clips_of(turn, talk.spoken, longest)]
         text = ""
-        async with aclosing(transcribed(near.pcm, clips, transcriber, listening)) as segments:
+        async with aclosing(transcribed(sound, clips, transcriber, listening)) as segments:
             async for segment in segments:
                 text += segment.text
                 listening = replace(listening, language=listening.language or segment.language)

@@ -19,7 +19,7 @@ from realtime.backend.codings import resampler
 from realtime.backend.manner import Manner
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.transcripts import transcript, words_of
-from realtime.codecs.resample import resample
+from realtime.codecs.resample import resampled
 from realtime.engines.base import EnhancerStream, Listening, Segment, Word
 from realtime.engines.ensemble import Engines
 from realtime.errors import NotServed
@@ -166,9 +166,7 @@ class Dictation:
         assert detector
         turn = Audio(self._listener.newest(detector.window_ms), self._listener.rate_hz)
         try:
-            if turn.rate_hz != detector.rate_hz:
-                turn = await asyncio.to_thread(resample, turn, detector.rate_hz)
-            return await detector.completeness(turn.pcm)
+            return await detector.completeness((await resampled(turn, detector.rate_hz)).pcm)
         except Exception:
             log.exception("turn detection failed")
             return None
@@ -221,6 +219,7 @@ def _one(segments: list[Segment]) -> Segment:
         text="".join(segment.text for segment in segments),
         start_s=segments[0].start_s,
         words=tuple(word for segment in segments for word in segment.words),
+        tokens=tuple(token for segment in segments for token in segment.tokens),
     )
 
 

@@ -8,21 +8,20 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
-from realtime.backend.detection import at_rate, speech_probabilities
+from realtime.audio import SPEECH_RATE_HZ, Audio
 from realtime.backend.floats import floats_of
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
+from realtime.backend.recordings import Recording, recording_in, recording_of
 from realtime.backend.transcripts import language_of, transcript
-from realtime.backend.voices import listen_to, who_speaks
-from realtime.codecs.resample import resample
+from realtime.backend.voices import label, talk_in, who_can_part, who_speaks
 from realtime.engines.base import Listening, Segment, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
 from realtime.engines.speaker import SpeakerEncoder
 from realtime.errors import InvalidRequest
 from realtime.pipeline.diarize import Tidiness, Turn
 from realtime.pipeline.recorded import transcribed
-from realtime.pipeline.stretches import CLIP_S, Stretch, clips, stretches
+from realtime.pipeline.stretches import CLIP_S, Stretch
 
 GRANULARITIES: Final = ("segment", "word")
 
@@ -31,21 +30,29 @@ VAD_SILENCE_MS, VAD_PADDING_MS = 100, 30
 
 
 @dataclass(frozen=True, slots=True)
-class _Recording:
-    """A file to be put into words."""
+class _Job:
+    """A recording to be put into words."""
 
-    sound: Pcm
-    """At the transcriber's rate."""
+    recording: Recording
     clips: list[Stretch]
-    """Where somebody speaks, in samples of it."""
+    """In samples of it at the transcriber's rate."""
     transcriber: Transcriber
     listening: Listening
-    audio: Audio
     speaker: SpeakerEncoder | None
     """Who is to be asked who speaks."""
 
     def segments(self) -> AsyncGenerator[Segment, None]:
-        return transcribed(self.sound, self.clips, self.transcriber, self.listening)
+        sound = self.recording.sounds[self.transcriber.rate_hz]
+        return transcribed(sound, self.clips, self.transcriber, self.listening)
+
+    async def whole(self, heard: list[Segment]) -> pb.TranscriptResult:
+        """All of it, with its speakers if they are wanted: of each segment the one who speaks longest in it."""
+        if not self.speaker:
+            return transcript(heard, self.recording.duration_s)
+        rate_hz = self.speaker.rate_hz
+        grouping = Grouping(same_below=self.speaker.same_group_below)
+        turns = await who_speaks(await talk_in(self.recording, rate_hz), self.speaker, grouping, Tidiness())
+        return transcript(heard, self.recording.duration_s, [_speaker(segment, turns, rate_hz) for segment in heard])
 
 
 class Hearing:
@@ -60,13 +67,14 @@ class Hearing:
         Segments are a sentence or so long if `timestamp_granularities` are named, speakers are to be told apart, or the
         sound lasts longer than `CLIP_S`; else all of it is one. `word` adds the words, `diarize` the speakers:
         `SPEAKER_00` and so on as they are first heard. `threads` and `stream` change nothing. Raises `InvalidRequest`
-        for a language the model does not understand and for what else cannot be, `NotServed` for a translation by a
-        model that cannot translate. Cancelling abandons the clip that is heard.
+        for a language the model does not understand and for what else cannot be, `NotLoaded` for a `ModelIdentity` that
+        `LoadModel` was not given, `NotServed` for a translation by a model that cannot translate and, before anything
+        is heard, for speakers where the voice encoder cannot part them. Cancelling abandons the clip that is heard.
         """
-        recording = await self._read(request)
-        async with aclosing(recording.segments()) as segments:
+        job = await self._read(request)
+        async with aclosing(job.segments()) as segments:
             heard = [segment async for segment in segments]
-        return await self._transcript(recording, heard)
+        return await job.whole(heard)
 
     async def audio_transcription_stream(
         self, request: pb.TranscriptRequest
@@ -74,62 +82,40 @@ class Hearing:
         """The same as it becomes known, segment by segment; joined, the deltas are the text of the last message, which
         is the whole. Closing it abandons the clip that is heard.
         """
-        recording = await self._read(request)
+        job = await self._read(request)
         heard: list[Segment] = []
-        async with aclosing(recording.segments()) as segments:
+        async with aclosing(job.segments()) as segments:
             async for segment in segments:
                 heard.append(segment)
                 yield pb.TranscriptStreamResponse(delta=segment.text)
-        yield pb.TranscriptStreamResponse(final_result=await self._transcript(recording, heard))
+        yield pb.TranscriptStreamResponse(final_result=await job.whole(heard))
 
     async def vad(self, request: pb.VADRequest) -> pb.VADResponse:
         """Where somebody speaks in `audio`, samples at 16 kHz: seconds from its beginning. Who still speaks when it
         ends does so up to 0. Cancelling stops it between two half minutes of the sound.
         """
         engines = self._premises.engines
-        sound = await asyncio.to_thread(floats_of, request, "audio")
-        if engines.detector.rate_hz != SPEECH_RATE_HZ:
-            audio = await asyncio.to_thread(resample, Audio(sound, SPEECH_RATE_HZ), engines.detector.rate_hz)
-            sound = audio.pcm
-        likely = await speech_probabilities(sound, engines.detector, engines.scheduler)
-        found = await asyncio.to_thread(stretches, likely, len(sound), engines.detector, VAD_SILENCE_MS, VAD_PADDING_MS)
         rate_hz = engines.detector.rate_hz
+        sound = Audio(await asyncio.to_thread(floats_of, request, "audio"), SPEECH_RATE_HZ)
+        recording = await recording_of(sound, set(), engines.detector, engines.scheduler)
+        found = await recording.spoken(rate_hz, silence_ms=VAD_SILENCE_MS, padding_ms=VAD_PADDING_MS)
         return pb.VADResponse(
             segments=[
                 pb.VADSegment(start=one.start / rate_hz, end=0 if one.is_open else one.end / rate_hz) for one in found
             ]
         )
 
-    async def _read(self, request: pb.TranscriptRequest) -> _Recording:
+    async def _read(self, request: pb.TranscriptRequest) -> _Job:
         """The file of a request, and how to listen to it."""
-        engines = self._premises.engines
-        transcriber, detector = engines.transcriber, engines.detector
+        self._premises.identity.check(request.ModelIdentity)
+        transcriber = self._premises.engines.transcriber
         listening = _listening(request, transcriber)
-        speaker = await self._premises.on_demand.speaker() if request.diarize else None
-        audio = await self._premises.files.read_audio(request.dst, "dst")
-        is_long = audio.duration_ms > CLIP_S * 1000
-        timestamps = listening.timestamps or is_long or request.diarize
-        listening = replace(listening, timestamps=timestamps)
-        near = await asyncio.to_thread(resample, audio, detector.rate_hz)
-        likely = await speech_probabilities(near.pcm, detector, engines.scheduler)
-        spoken = await asyncio.to_thread(stretches, likely, len(near.pcm), detector)
-        heard = clips(spoken, likely, detector)
-        if transcriber.rate_hz != detector.rate_hz:
-            near = await asyncio.to_thread(resample, audio, transcriber.rate_hz)
-            heard = [at_rate(clip, detector.rate_hz, transcriber.rate_hz) for clip in heard]
-        return _Recording(near.pcm, heard, transcriber, listening, audio, speaker)
-
-    async def _transcript(self, recording: _Recording, heard: list[Segment]) -> pb.TranscriptResult:
-        """All of it, with its speakers if they are wanted: of each segment the one who speaks longest in it."""
-        duration_s = recording.audio.duration_ms / 1000
-        if not recording.speaker:
-            return transcript(heard, duration_s)
-        rate_hz = recording.speaker.rate_hz
-        engines = self._premises.engines
-        listened = await listen_to(recording.audio, rate_hz, engines.detector, engines.scheduler)
-        grouping = Grouping(same_below=recording.speaker.same_group_below)
-        turns = await who_speaks(listened, recording.speaker, grouping, Tidiness())
-        return transcript(heard, duration_s, [_speaker(segment, turns, rate_hz) for segment in heard])
+        speaker = await who_can_part(self._premises.on_demand) if request.diarize else None
+        rates_hz = {transcriber.rate_hz, *([speaker.rate_hz] if speaker else ())}
+        recording = await recording_in(self._premises, request.dst, "dst", rates_hz)
+        if request.diarize or recording.duration_s > CLIP_S:
+            listening = replace(listening, timestamps=True)
+        return _Job(recording, await recording.clips(transcriber.rate_hz), transcriber, listening, speaker)
 
 
 def _listening(request: pb.TranscriptRequest, transcriber: Transcriber) -> Listening:
@@ -167,4 +153,4 @@ def _speaker(segment: Segment, turns: Sequence[Turn], rate_hz: int) -> str:
     speaker = max(longest, key=lambda number: longest[number])
     if not longest[speaker]:
         speaker = max(turns, key=overlap_s).speaker
-    return f"SPEAKER_{speaker:02}"
+    return label(speaker)

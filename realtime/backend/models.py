@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from realtime.backend.calls import Calls
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.errors import InvalidRequest
+from realtime.errors import InvalidRequest, RealtimeError
 
 ALIVE: Final = b"OK"
 """What LocalAI looks for in the answer to `Health`."""
@@ -33,13 +34,21 @@ class Models:
         """
         await self._premises.loader.load()
         await self._open(request.Model)
+        self._premises.identity.take(request.Model)
         return pb.Result(success=True, message="loaded")
 
     async def free(self, request: pb.HealthMessage) -> pb.Result:
-        """Let go of what nobody uses; the message says what stays. Cancelling lets the letting go go on."""
+        """Let go of what nobody uses; the message says what stays. What is being loaded is waited for: if nobody uses
+        it then, it goes too. Cancelling lets the letting go go on, once it has begun.
+        """
+        loader = self._premises.loader
+        if loader.loading:
+            with suppress(RealtimeError):  # nothing to let go, then
+                await loader.load()
+        # Nothing may be waited for between here and the loader's taking them: a call that came then would lose them.
         if self._calls.going_on > 1 or self._premises.conversations:  # one of the calls is this
             return pb.Result(success=True, message="freed nothing: calls or conversations are going on")
-        if await self._premises.loader.free():
+        if await loader.free():
             return pb.Result(success=True, message="freed")
         return pb.Result(success=True, message="freed all but what conversations use")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from realtime.backend.files import Files
+from realtime.backend.identity import Identity
 from realtime.conductor.conversations import Conversations
 from realtime.conductor.meter import Meter, NoMeter
 from realtime.engines.ensemble import Engines
@@ -39,7 +40,9 @@ class Loader(Protocol):
         ...
 
     async def free(self) -> bool:
-        """Let go of those that only calls use; whether that is all of them. Cancelling lets the letting go go on."""
+        """Let go of those that are loaded and that only calls use; whether that is all of them. Nobody gets one of
+        them once this has begun, before anything is waited for. Cancelling lets the letting go go on.
+        """
         ...
 
 
@@ -53,6 +56,8 @@ class Premises:
     vectors: VectorStore
     conversations: Conversations = field(default_factory=lambda: Conversations(ServerSettings().max_conversations))
     """Those that are going on, whichever door they came in by."""
+    identity: Identity = field(default_factory=Identity)
+    """Which models `LoadModel` was asked for."""
     meter: Meter = field(default_factory=NoMeter)
     busy: Callable[[], bool] = lambda: False
     """Whether one more conversation would slow down those that are going on."""

@@ -8,7 +8,7 @@ from typing import Final
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.voices import voiceprint
-from realtime.engines.speaker import SpeakerEncoder, Voiceprint, distance
+from realtime.engines.speaker import distance
 from realtime.errors import InvalidRequest, NotServed
 
 ACTIONS: Final = ("age", "gender", "emotion")
@@ -30,7 +30,7 @@ class Speakers:
         does. Cancelling withdraws the question.
         """
         speaker = await self._premises.on_demand.speaker()
-        found = await self._voiceprint(request.audio, "audio", speaker)
+        found = await voiceprint(self._premises, request.audio, "audio", speaker)
         return pb.VoiceEmbedResponse(embedding=found, model=speaker.model)
 
     async def voice_verify(self, request: pb.VoiceVerifyRequest) -> pb.VoiceVerifyResponse:
@@ -48,8 +48,8 @@ class Speakers:
         if request.anti_spoofing:
             raise NotServed("'anti_spoofing': there is no model that tells a played voice from a live one.")
         speaker = await self._premises.on_demand.speaker()
-        one = await self._voiceprint(request.audio1, "audio1", speaker)
-        other = await self._voiceprint(request.audio2, "audio2", speaker)
+        one = await voiceprint(self._premises, request.audio1, "audio1", speaker)
+        other = await voiceprint(self._premises, request.audio2, "audio2", speaker)
         threshold, apart = request.threshold or speaker.same_below, distance(one, other)
         return pb.VoiceVerifyResponse(
             verified=apart < threshold,
@@ -67,7 +67,3 @@ class Speakers:
                 message = f"'actions' may hold {', '.join(ACTIONS)}, not {action!r}."
                 raise InvalidRequest(message, param="actions")
         raise NotServed("There is no model that tells age, gender or emotion from a voice, and none can be configured.")
-
-    async def _voiceprint(self, path: str, field: str, speaker: SpeakerEncoder) -> Voiceprint:
-        audio = await self._premises.files.read_audio(path, field)
-        return await voiceprint(audio, field, speaker, self._premises.engines)

@@ -176,7 +176,7 @@ class FasterWhisper:
                 word_timestamps=listening.words,
                 **{"temperature": listening.temperature or TEMPERATURES, **self._hints(listening), **limits},
             )
-            yield from (_Found(segment, about.language) for segment in segments)
+            yield from (_Found(segment, about.language, whisper) for segment in segments)
         except (ValueError, RuntimeError) as problem:
             raise EngineFailed(f"transcription with {self.model!r} failed: {problem}") from problem
 
@@ -221,6 +221,7 @@ class _Found:
 
     raw: WhisperSegment
     language: str
+    whisper: WhisperModel
 
     @property
     def is_speech(self) -> bool:
@@ -233,15 +234,35 @@ class _Found:
             start_s=float(self.raw.start),
             end_s=float(self.raw.end),
             log_probability=min(0.0, self.raw.avg_logprob),
-            words=tuple(_word(word) for word in self.raw.words or ()),
+            words=self._words() if self.raw.words else (),
             language=self.language,
             tokens=tuple(self.raw.tokens),
         )
 
+    def _words(self) -> tuple[Word, ...]:
+        """With their tokens: each is of the word in which it begins, and those of times and the like are of none."""
+        raw, vocabulary = self.raw.words or [], self.whisper.hf_tokenizer
+        text_ends = vocabulary.token_to_id("<|endoftext|>")
+        written = [token for token in self.raw.tokens if token < text_ends]
+        # The vocabulary spells bytes, each by a letter of its own, so that a token is as long as what it stands for.
+        begins = np.cumsum([0, *(len(vocabulary.id_to_token(token)) for token in written[:-1])])
+        ends = np.cumsum([len(word.word.encode()) for word in raw])
+        whose = np.minimum(np.searchsorted(ends, begins, side="right"), len(raw) - 1).tolist()
+        tokens: list[list[int]] = [[] for _ in raw]
+        for token, index in zip(written, whose, strict=False):  # nothing written begins nowhere
+            tokens[index].append(token)
+        return tuple(_word(word, tuple(its)) for word, its in zip(raw, tokens, strict=True))
 
-def _word(raw: WhisperWord) -> Word:
+
+def _word(raw: WhisperWord, tokens: tuple[int, ...]) -> Word:
     probability = min(1.0, max(LEAST_PROBABILITY, raw.probability))
-    return Word(text=raw.word, start_s=float(raw.start), end_s=float(raw.end), log_probability=log(probability))
+    return Word(
+        text=raw.word,
+        start_s=float(raw.start),
+        end_s=float(raw.end),
+        log_probability=log(probability),
+        tokens=tokens,
+    )
 
 
 def open_faster_whisper(workshop: Workshop) -> FasterWhisper:

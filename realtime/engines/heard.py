@@ -15,6 +15,8 @@ class Word:
     end_s: float
     log_probability: float
     """Natural logarithm of its probability, ≤ 0."""
+    tokens: tuple[int, ...] = ()
+    """The model's own ids of what it wrote, where the engine can tell which are whose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

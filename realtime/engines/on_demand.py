@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
@@ -28,6 +29,9 @@ class OnDemand:
     def __init__(self, open_engine: Opener = open_nothing) -> None:
         self._open_engine = open_engine
         self._engines: dict[tuple[Kind, str | None], Once[Any]] = {}
+        self._leaving: list[Any] = []
+        """Taken, and not closed yet."""
+        self._letting_go = asyncio.Lock()
 
     async def embedder(self) -> Embedder:
         """The configured one; raises as `open_engine` does. Cancelling lets the opening go on."""
@@ -49,11 +53,31 @@ class OnDemand:
         """What is open, by kind, or by name where several of a kind may be."""
         return tuple(name or kind for (kind, name), engine in self._engines.items() if engine.value is not None)
 
+    async def free(self) -> None:
+        """Let go of those that are open: nobody gets one of them once this has begun, and who asks again opens it
+        again. What is being opened stays, for whoever wants it. Cancelling lets the letting go go on; `close` waits
+        for it.
+        """
+        self._take()
+        await asyncio.shield(self._let_go())
+
     async def close(self) -> None:
-        """Let all of them go; who asks again opens them again. Cancelling leaves some of them open."""
-        taken = [await once.take() for once in tuple(self._engines.values())]
-        for engine in filter(None, taken):
-            await engine.close()
+        """Let all of them go, also what is being opened; who asks again opens it again. Cancelling leaves some of them
+        open.
+        """
+        for once in tuple(self._engines.values()):
+            await once.settled()
+        self._take()
+        await self._let_go()
+
+    def _take(self) -> None:
+        taken = (once.take() for once in self._engines.values())
+        self._leaving += (engine for engine in taken if engine is not None)
+
+    async def _let_go(self) -> None:
+        async with self._letting_go:  # who comes second returns when what came first is closed too
+            while self._leaving:
+                await self._leaving.pop().close()
 
     async def _get(self, kind: Kind, name: str | None = None) -> Any:
         key = kind, name

@@ -17,8 +17,12 @@ class Once(Generic[T]):
     Belongs to one event loop.
     """
 
-    def __init__(self, open_it: Callable[[], T]) -> None:
+    def __init__(self, open_it: Callable[[], T], changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called when it has been opened, whether or not anybody still waits for it, and when it is
+        taken. It must not raise.
+        """
         self._open_it = open_it
+        self._changed = changed
         self._opening: asyncio.Future[T] | None = None
         self.value: T | None = None
         """None while it is not open."""
@@ -39,14 +43,16 @@ class Once(Generic[T]):
             self._opening.add_done_callback(self._opened)
         return await asyncio.shield(self._opening)
 
-    async def take(self) -> T | None:
-        """It, if it is open or being opened: from now on it is the caller's to close, and would be opened anew.
-
-        Cancelling changes nothing.
-        """
+    async def settled(self) -> None:
+        """Return when it is not being opened, or no longer, however that went. Cancelling lets the opening go on."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
+
+    def take(self) -> T | None:
+        """It, if it is open: from now on it is the caller's to close, and would be opened anew."""
         value, self.value = self.value, None
+        if value is not None:
+            self._changed()
         return value
 
     def _opened(self, opening: asyncio.Future[T]) -> None:
@@ -55,3 +61,4 @@ class Once(Generic[T]):
         self.problem = failure if isinstance(failure, RealtimeError) else None
         if failure is None:
             self.value = opening.result()
+            self._changed()

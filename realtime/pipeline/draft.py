@@ -289,6 +289,7 @@ class Draft:
             log_probability=sum(word.log_probability for word in words) / len(words),
             words=tuple(words) if self._hints.words else (),
             language=language,
+            tokens=tuple(token for word in words for token in word.tokens),
         )
 
 

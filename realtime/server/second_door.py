@@ -46,9 +46,9 @@ class SharedEngines:
         await self._state.loaded.wait()
 
     async def free(self) -> bool:
-        """Those that conversations need stay: one may begin at any time."""
+        """Those that conversations need stay: one may begin at any time. Cancelling lets the letting go go on."""
         if engines := self._state.engines:
-            await engines.on_demand.close()
+            await engines.on_demand.free()
         return False
 
 

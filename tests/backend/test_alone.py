@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import tempfile
 from asyncio.subprocess import Process
@@ -85,6 +86,53 @@ async def test_health_follows_the_engines(folder: Path) -> None:
             assert await told() == health_pb2.HealthCheckResponse.SERVING
             assert (await stub.Free(pb.HealthMessage())).message == "freed"
             assert await told() == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_health_follows_what_a_caller_began_to_load_and_left(folder: Path) -> None:
+    """With a deadline that is shorter than the loading: what answers calls must not look as if it did not."""
+    gate = slow_ears(folder)
+    async with realtime_backend(folder) as process, channel_to(await address_of(process)) as channel:
+        stub, health = stub_of(channel), cast(Any, health_pb2_grpc.HealthStub(cast(Any, channel)))
+
+        async def serving() -> bool:
+            status: int = (await health.Check(health_pb2.HealthCheckRequest(service="backend.Backend"))).status
+            return status == health_pb2.HealthCheckResponse.SERVING
+
+        async def loading() -> bool:
+            return "being loaded" in (await refusal(stub.VAD(pb.VADRequest())))[1]
+
+        await asyncio.to_thread(gate.write_bytes, b"")
+        await stub.LoadModel(pb.ModelOptions())
+        await stub.Free(pb.HealthMessage())
+        assert not await serving()
+        impatient = stub.LoadModel(pb.ModelOptions())
+        await until(loading)
+        assert impatient.cancel()
+        await asyncio.to_thread(gate.write_bytes, b"")
+        await until(serving)
+        assert (await stub.Status(pb.HealthMessage())).state == pb.StatusResponse.READY
+
+
+SLOW_EARS = """
+from pathlib import Path
+
+from tests.server.plugin import open_transcriber
+
+
+def open_ears(workshop):
+    Path({gate!r}).read_bytes()
+    return open_transcriber(workshop)
+"""
+
+
+def slow_ears(folder: Path) -> Path:
+    """Have the transcriber open each time only when somebody writes to the pipe that is returned."""
+    gate = folder / "gate"
+    os.mkfifo(gate)
+    (folder / "slow_ears.py").write_text(SLOW_EARS.format(gate=str(gate)))
+    (points,) = folder.glob("*.dist-info/entry_points.txt")
+    points.write_text(points.read_text().replace("tests.server.plugin:open_transcriber", "slow_ears:open_ears"))
+    return gate
 
 
 async def test_a_second_signal_ends_what_is_going_on(folder: Path) -> None:

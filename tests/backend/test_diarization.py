@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import pytest
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.backend.diarization import MOST_SPEAKERS, Diarization
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.remote.speaker import RemoteSpeaker, open_remote_speaker
 from realtime.codecs.containers import write_wav
 from realtime.engines.base import Urgency
-from realtime.errors import InvalidRequest, NotPermitted
+from realtime.errors import InvalidRequest, NotPermitted, NotServed
 from realtime.models.store import ModelStore
 from tests.backend.doorway import Doorway, refusal
+from tests.backend.listeners import Attentive
 from tests.backend.real_voices import RealVoices
+from tests.backend.remote_backend import BareBackend, at_work, workshop
 from tests.backend.rooms import premises_of
 from tests.fake_speaker import FakeSpeaker, voice_of
 from tests.fakes import FakeTranscriber, fake_engines, quiet
@@ -189,6 +193,34 @@ async def test_what_cannot_be_is_refused_by_its_field(
 async def test_files_elsewhere_are_not_read(room: Diarization) -> None:
     with pytest.raises(NotPermitted, match="'dst' lies outside"):
         await room.diarize(pb.DiarizeRequest(dst="/etc/hostname"))
+
+
+async def test_words_are_heard_in_the_sound_that_voices_are_told_from(
+    transcriber: FakeTranscriber, tmp_path: Path
+) -> None:
+    """Turned, looked through and held once."""
+    detector, speaker = Attentive(), FakeSpeaker()
+    engines = replace(fake_engines(transcriber=transcriber), detector=detector)
+    room = Diarization(premises_of(engines, tmp_path, on_demand={"speaker": lambda: speaker}))
+    path = file(tmp_path, *CONVERSATION)
+    await room.diarize(pb.DiarizeRequest(dst=path, include_text=True))
+    assert detector.windows == np.ceil(sum(map(len, CONVERSATION)) / detector.window_samples)
+    assert np.shares_memory(transcriber.heard[0], speaker.heard[0])
+
+
+async def test_a_voice_encoder_elsewhere_says_that_it_cannot_before_anything_is_heard(tmp_path: Path) -> None:
+    detector = Attentive()
+    async with at_work(BareBackend({"VoiceEmbed": lambda request, context: pb.VoiceEmbedResponse()})) as address:
+
+        def elsewhere() -> RemoteSpeaker:
+            return open_remote_speaker(workshop(address, shared_directory=str(tmp_path)))
+
+        engines = replace(fake_engines(), detector=detector)
+        premises = premises_of(engines, tmp_path, on_demand={"speaker": elsewhere})
+        with pytest.raises(NotServed, match=f"ask .*{address}.* for 'Diarize' itself"):
+            await Diarization(premises).diarize(pb.DiarizeRequest(dst=file(tmp_path, *CONVERSATION)))
+        await premises.on_demand.close()
+    assert detector.windows == 0
 
 
 async def test_over_the_channel_many_at_once(tmp_path: Path) -> None:

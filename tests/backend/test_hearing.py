@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import grpc
@@ -13,6 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
+import realtime.backend.hearing
+import realtime.backend.recordings
+import realtime.codecs.resample
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm, silence
 from realtime.backend.hearing import Hearing
 from realtime.backend.pb import backend_pb2 as pb
@@ -26,9 +30,11 @@ from realtime.engines.silero import open_silero
 from realtime.engines.voicefilter import open_voicefilter
 from realtime.errors import EngineFailed, InvalidRequest, NotPermitted, NotServed, UnknownEngine
 from tests.backend.doorway import Doorway, refusal
+from tests.backend.listeners import Attentive, OneByOne
 from tests.backend.rooms import everything, premises_of
 from tests.end_to_end.wer import word_error_rate
 from tests.engines.conftest import MakeWorkshop
+from tests.fake_speaker import FakeSpeaker, voice_of
 from tests.fakes import FakeTranscriber, fake_engines, quiet, voice
 from tests.server.house import until
 from tests.voices import asked, other
@@ -198,6 +204,72 @@ async def test_speakers_need_an_engine(clip: str, tmp_path: Path) -> None:
         await hearing(fake_engines(), tmp_path).audio_transcription(pb.TranscriptRequest(dst=clip, diarize=True))
 
 
+async def test_with_speakers_a_file_is_turned_looked_through_and_held_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though transcriber and voice encoder both listen to it, in pieces of their own."""
+    turned: list[int] = []
+
+    def turn(audio: Audio, rate_hz: int) -> Audio:
+        turned.append(rate_hz)
+        return resample(audio, rate_hz)
+
+    monkeypatch.setattr("realtime.codecs.resample.resample", turn)
+    detector, transcriber, speaker = Attentive(), FakeTranscriber(["Good morning."]), FakeSpeaker()
+    engines = replace(fake_engines(transcriber=transcriber), detector=detector)
+    pcm = np.concatenate([quiet(1024, 48_000), voice(2048, 48_000), quiet(1024, 48_000)])
+    path = recorded(tmp_path / "clip.wav", pcm, 48_000)
+    room = hearing(engines, tmp_path, speaker=lambda: speaker)
+    result = await room.audio_transcription(pb.TranscriptRequest(dst=path, diarize=True))
+    assert [segment.speaker for segment in result.segments] == ["SPEAKER_00"]
+    assert result.duration == pytest.approx(4.096)
+    assert turned == []  # but while it was read
+    assert detector.windows == 4096 // 32
+    assert np.shares_memory(transcriber.heard[0], speaker.heard[0])
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 24_000])
+async def test_engines_of_other_rates_hear_the_same(tmp_path: Path, rate_hz: int) -> None:
+    transcriber = FakeTranscriber(["Good morning.|Good night."], rate_hz=rate_hz)
+    speaker = FakeSpeaker(rate_hz=48_000 - rate_hz)
+    path = recorded(tmp_path / "clip.wav", sound(1024, 2048, 2048, 2048))
+    room = hearing(fake_engines(transcriber=transcriber), tmp_path, speaker=lambda: speaker)
+    result = await room.audio_transcription(pb.TranscriptRequest(dst=path, diarize=True))
+    assert {segment.speaker for segment in result.segments} == {"SPEAKER_00"}
+    assert result.segments[0].start == pytest.approx(0.774 * SECOND, abs=0.01 * SECOND)
+    [first, second] = transcriber.heard
+    assert [len(first) / rate_hz, len(second) / rate_hz] == pytest.approx([2.55, 2.3], abs=0.05)
+    assert len(speaker.heard[0]) / speaker.rate_hz == pytest.approx(1.5, abs=0.01)
+
+
+async def test_who_cannot_tell_speakers_says_so_before_anything_is_heard(clip: str, tmp_path: Path) -> None:
+    detector, transcriber = Attentive(), FakeTranscriber()
+    engines = replace(fake_engines(transcriber=transcriber), detector=detector)
+    room = hearing(engines, tmp_path, speaker=OneByOne)
+    request = pb.TranscriptRequest(dst=clip, diarize=True)
+    for call in (room.audio_transcription(request), everything(room.audio_transcription_stream(request))):
+        with pytest.raises(NotServed, match="many windows"):
+            await call
+    assert (detector.windows, transcriber.heard) == (0, [])
+
+
+async def test_words_in_a_pause_are_those_of_the_nearest_speaker(tmp_path: Path) -> None:
+    """Of which a transcriber that places words by their share of the sound has some."""
+    talk = np.concatenate([voice_of(0.3, 2000), quiet(900, SPEECH_RATE_HZ), voice_of(0.6, 2000)])
+    transcriber = FakeTranscriber(["|".join("abcdefghijklmnopqrstuvwxyz")])
+    room = hearing(fake_engines(transcriber=transcriber), tmp_path, speaker=FakeSpeaker)
+    request = pb.TranscriptRequest(dst=recorded(tmp_path / "talk.wav", talk), diarize=True)
+    result = await room.audio_transcription(request)
+    in_the_pause = [one for one in result.segments if one.start > 2.05 * SECOND and one.end < 2.85 * SECOND]
+    middle = 2.45 * SECOND
+    before = [one for one in in_the_pause if one.end < middle]
+    after = [one for one in in_the_pause if one.start > middle]
+    assert before
+    assert after
+    assert {one.speaker for one in before} == {"SPEAKER_00"}
+    assert {one.speaker for one in after} == {"SPEAKER_01"}
+
+
 # --- VAD ---------------------------------------------------------------------------------------------------------
 
 
@@ -227,20 +299,32 @@ async def test_what_is_no_number_is_refused() -> None:
         await spoken(fake_engines(), np.array([0, np.inf], np.float32))
 
 
-async def test_minutes_hold_nobody_up() -> None:
-    """While five of them are looked at, health is told."""
-    async with Doorway(premises_of()) as door:
+async def test_minutes_hold_nobody_up(clip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes the longer the more sound there is, is never done in the thread that answers all calls."""
+    where: dict[str, set[int]] = {}
 
-        async def look() -> pb.VADResponse:
-            response: pb.VADResponse = await door.stub.VAD(pb.VADRequest(audio=sound(*(500, 500) * 300)))
-            return response
+    def watch(room: Any, name: str) -> None:
+        """Remember in which threads what is called so in `room` runs."""
+        work = getattr(room, name)
 
-        looking, told = asyncio.get_running_loop().create_task(look()), 0
-        while not looking.done():
-            await door.stub.Health(pb.HealthMessage())
-            told += 1
-        assert len(looking.result().segments) == 300
-        assert told > 5
+        def watched(*args: Any) -> Any:
+            where.setdefault(name, set()).add(get_ident())
+            return work(*args)
+
+        monkeypatch.setattr(room, name, watched)
+
+    watch(realtime.backend.hearing, "floats_of")
+    watch(realtime.backend.recordings, "stretches")
+    watch(realtime.backend.recordings, "clips")
+    watch(realtime.codecs.resample, "resample")
+    detector = Attentive(SPEECH_RATE_HZ // 2)
+    async with Doorway(premises_of(replace(fake_engines(), detector=detector), tmp_path)) as door:
+        found = await door.stub.VAD(pb.VADRequest(audio=sound(*(640, 640) * 24)))
+        heard = await door.stub.AudioTranscription(pb.TranscriptRequest(dst=clip))
+    assert (len(found.segments), len(heard.segments)) == (24, 1)
+    assert where.keys() == {"floats_of", "stretches", "clips", "resample"}
+    assert detector.threads
+    assert get_ident() not in set.union(detector.threads, *where.values())
 
 
 # --- real models -------------------------------------------------------------------------------------------------

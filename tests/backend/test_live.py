@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from realtime.backend.live import Live
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.bench.questions import load_questions
 from realtime.codecs.resample import resample
+from realtime.engines.base import Listening, Segment
 from realtime.engines.ensemble import Engines
 from realtime.engines.faster_whisper import open_faster_whisper
 from realtime.engines.silero import open_silero
@@ -26,8 +28,9 @@ from tests.backend.doorway import Doorway
 from tests.backend.rooms import all_sent, premises_of, said
 from tests.end_to_end.wer import word_error_rate
 from tests.engines.conftest import MakeWorkshop
+from tests.fake_speaker import voice_of
 from tests.fakes import FakeTranscriber, FakeTurnDetector, fake_engines, quiet, settle, voice
-from tests.server.house import until
+from tests.server.house import PATIENCE_S, until
 
 SERVER_VAD: dict[str, Any] = {"turn_detection": "server_vad"}
 
@@ -68,6 +71,28 @@ async def test_it_is_ready_before_all_and_the_result_comes_last() -> None:
     [segment] = result.segments
     assert segment.text == "Good morning."
     assert [word.text for word in segment.words] == ["Good", "morning."]
+
+
+@pytest.mark.parametrize("delay", ["minimal", "xhigh"])
+async def test_an_utterance_has_the_tokens_of_all_its_words(delay: str) -> None:
+    """However many hearings they come from."""
+
+    class Spelling(FakeTranscriber):
+        async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+            async with aclosing(super().transcribe(speech, listening)) as segments:
+                async for segment in segments:
+                    words = [replace(word, tokens=(len(word.text), 0)) for word in segment.words]
+                    yield replace(segment, words=tuple(words))
+
+    engines = fake_engines(transcriber=Spelling(["One two three four five six seven."]))
+    responses = await answers(
+        engines, config(delay=delay, **SERVER_VAD), *[audio(voice(200, 16_000))] * 15, utterance()
+    )
+    [segment] = responses[-1].final_result.segments
+    assert segment.text == "One two three four five six seven."
+    assert list(segment.tokens) == [
+        token for word in segment.text.split() for token in (len(word) + (word != "One"), 0)
+    ]
 
 
 async def test_each_utterance_ends_and_the_deltas_are_the_text() -> None:
@@ -154,6 +179,15 @@ async def test_noise_can_be_reduced() -> None:
     assert deltas(responses) == "Good morning."
     [stream] = engines.enhancer.streams  # type: ignore[attr-defined]
     assert (stream.distance, sum(map(len, stream.heard))) == ("far_field", 2.048 * SPEECH_RATE_HZ)
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 24_000])
+async def test_what_the_cleaner_still_holds_is_heard_when_all_is_said(rate_hz: int) -> None:
+    """In the middle of an utterance: to its last sample."""
+    transcriber = FakeTranscriber(["Good morning."])
+    wanted = config(rate_hz, noise_reduction="near_field", delay="xhigh", **SERVER_VAD)
+    await answers(fake_engines(transcriber=transcriber), wanted, audio(voice(640, rate_hz)))
+    assert len(transcriber.heard[-1]) == 0.64 * SPEECH_RATE_HZ
 
 
 async def test_without_a_turn_detector_silence_ends_utterances() -> None:
@@ -297,15 +331,44 @@ async def test_who_does_not_read_is_not_listened_to() -> None:
     assert taken == 20
 
 
-async def test_several_are_heard_at_once() -> None:
-    async def one(door: Doorway, text: str) -> str:
-        call = door.stub.AudioTranscriptionLive(said(config(**SERVER_VAD), utterance(), utterance()))
-        return "".join([response.delta async for response in call])
+class Crowd(FakeTranscriber):
+    """Hears callers told apart by how loud they are, and what it hears is who; once it has heard so many of them."""
 
-    async with Doorway(premises_of(fake_engines(transcriber=FakeTranscriber(["Good morning."])))) as door:
-        async with asyncio.TaskGroup() as tasks:
-            all_of_them = [tasks.create_task(one(door, str(number))) for number in range(8)]
-        assert {task.result() for task in all_of_them} == {"Good morning. Good morning."}
+    QUIETEST, STEP = 0.3, 0.05
+
+    def __init__(self, callers: int) -> None:
+        super().__init__()
+        self._callers = callers
+        self._here: set[int] = set()
+        self._all_here = asyncio.Event()
+
+    def says(self, caller: int) -> pb.TranscriptLiveRequest:
+        """An utterance of theirs."""
+        return audio(voice_of(self.QUIETEST + caller * self.STEP, 1280), quiet(768, SPEECH_RATE_HZ))
+
+    async def transcribe(self, speech: Pcm, listening: Listening) -> AsyncGenerator[Segment, None]:
+        who = {round((loud - self.QUIETEST) / self.STEP) for loud in np.unique(speech[speech > 0]).tolist()}
+        self._here |= who
+        if len(self._here) == self._callers:
+            self._all_here.set()
+        await self._all_here.wait()
+        async with aclosing(FakeTranscriber([f"Caller {who}."]).transcribe(speech, listening)) as segments:
+            async for segment in segments:
+                yield segment
+
+
+async def test_several_are_heard_at_once() -> None:
+    """Nobody is told anything before all of them are listened to; and of each is heard what that one says, and no
+    more."""
+    crowd = Crowd(8)
+
+    async def one(door: Doorway, caller: int) -> str:
+        said_twice = said(config(**SERVER_VAD), crowd.says(caller), crowd.says(caller))
+        return "".join([response.delta async for response in door.stub.AudioTranscriptionLive(said_twice)])
+
+    async with Doorway(premises_of(fake_engines(transcriber=crowd))) as door, asyncio.timeout(PATIENCE_S):
+        heard = await asyncio.gather(*(one(door, caller) for caller in range(8)))
+    assert heard == [f"Caller {{{caller}}}. Caller {{{caller}}}." for caller in range(8)]
 
 
 @pytest.mark.model
@@ -338,6 +401,10 @@ async def test_questions_are_heard_one_by_one(workshop: MakeWorkshop, turn_detec
     assert word_error_rate(result.text, " ".join(question.text for question in questions)) <= 0.1
     assert len(result.segments) == 3
     assert result.language == "en"
+    vocabulary = engines.transcriber._whisper.hf_tokenizer  # type: ignore[attr-defined]
+    assert [vocabulary.decode(segment.tokens).strip() for segment in result.segments] == [
+        segment.text for segment in result.segments
+    ]
     starts = [segment.words[0].start / 1e9 for segment in result.segments]
     expected = np.cumsum([0] + [question.audio.duration_ms / 1000 + 4.5 for question in questions[:2]])
     assert np.abs(np.array(starts) - expected).max() < 0.6

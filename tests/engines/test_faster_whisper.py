@@ -307,6 +307,18 @@ async def test_segments_of_a_turn_can_have_times_of_their_own(whisper: FasterWhi
     assert all(segment.tokens for segment in (whole, *timed))
 
 
+@pytest.mark.parametrize("timestamps", [False, True])
+async def test_words_have_the_tokens_that_they_were_written_with(whisper: FasterWhisper, timestamps: bool) -> None:
+    """Each token is of one word, in their order; those of times are of none."""
+    pause = silence(1200, SPEECH_RATE_HZ)
+    turn = np.concatenate([pause, spoken("france"), pause, spoken("week"), pause])
+    vocabulary = whisper._whisper.hf_tokenizer
+    for segment in await heard(whisper, turn, Listening(words=True, timestamps=timestamps)):
+        of_words = [token for word in segment.words for token in word.tokens]
+        assert of_words == [token for token in segment.tokens if token < vocabulary.token_to_id("<|endoftext|>")]
+        assert [vocabulary.decode(word.tokens) for word in segment.words] == [word.text for word in segment.words]
+
+
 @pytest.mark.parametrize("samples", [0, 1, 1599])
 async def test_less_than_a_tenth_of_a_second_is_not_listened_to(samples: int) -> None:
     polyglot = Polyglot()

@@ -70,13 +70,53 @@ async def test_what_fails_is_told_and_opened_anew() -> None:
 
 
 async def test_what_is_taken_is_not_kept() -> None:
-    """Also while it is being opened; who asks later has it opened again."""
+    """What is being opened is taken once it is open; who asks later has it opened again."""
     safe = Safe()
     once = Once(safe.open_it)
-    assert await once.take() is None
-    asking, taking = asyncio.ensure_future(once.get()), asyncio.ensure_future(once.take())
+    await once.settled()
+    assert once.take() is None
+    asking, settling = asyncio.ensure_future(once.get()), asyncio.ensure_future(once.settled())
     await asyncio.sleep(0)
+    assert once.take() is None
+    assert not settling.done()
     safe.gate.set()
-    assert (await asking, await taking) == ("opened 1", "opened 1")
+    await settling
+    assert (once.take(), await asking) == ("opened 1", "opened 1")
     assert once.value is None
     assert await once.get() == "opened 2"
+
+
+async def test_settled_is_also_what_failed() -> None:
+    """Whoever waits for that alone is not troubled."""
+    safe = Safe()
+    safe.problem = ModelUnavailable("the key is lost")
+    once = Once(safe.open_it)
+    asking, settling = asyncio.ensure_future(once.get()), asyncio.ensure_future(once.settled())
+    await asyncio.sleep(0)
+    safe.gate.set()
+    await settling
+    with pytest.raises(ModelUnavailable):
+        await asking
+    assert once.take() is None
+
+
+async def test_its_coming_and_going_is_told_whoever_waits() -> None:
+    """Not what fails to open, nor the taking of nothing."""
+    safe = Safe()
+    told: list[bool] = []
+    once = Once(safe.open_it, lambda: told.append(once.value is not None))
+    once.take()
+    impatient = asyncio.ensure_future(once.get())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    assert told == []
+    safe.gate.set()
+    await once.settled()
+    assert told == [True]
+    assert once.take() == "opened 1"
+    assert told == [True, False]
+    safe.problem = ModelUnavailable("the key is lost")
+    with pytest.raises(ModelUnavailable):
+        await once.get()
+    assert told == [True, False]

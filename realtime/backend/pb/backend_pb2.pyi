@@ -441,7 +441,7 @@ class EmbeddingResult(_message.Message):
     def __init__(self, embeddings: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class TranscriptRequest(_message.Message):
-    __slots__ = ("dst", "language", "threads", "translate", "diarize", "prompt", "temperature", "timestamp_granularities", "stream")
+    __slots__ = ("dst", "language", "threads", "translate", "diarize", "prompt", "temperature", "timestamp_granularities", "stream", "ModelIdentity")
     DST_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
@@ -451,6 +451,7 @@ class TranscriptRequest(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_GRANULARITIES_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
+    MODELIDENTITY_FIELD_NUMBER: _ClassVar[int]
     dst: str
     language: str
     threads: int
@@ -460,7 +461,8 @@ class TranscriptRequest(_message.Message):
     temperature: float
     timestamp_granularities: _containers.RepeatedScalarFieldContainer[str]
     stream: bool
-    def __init__(self, dst: _Optional[str] = ..., language: _Optional[str] = ..., threads: _Optional[int] = ..., translate: _Optional[bool] = ..., diarize: _Optional[bool] = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., timestamp_granularities: _Optional[_Iterable[str]] = ..., stream: _Optional[bool] = ...) -> None: ...
+    ModelIdentity: str
+    def __init__(self, dst: _Optional[str] = ..., language: _Optional[str] = ..., threads: _Optional[int] = ..., translate: _Optional[bool] = ..., diarize: _Optional[bool] = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., timestamp_granularities: _Optional[_Iterable[str]] = ..., stream: _Optional[bool] = ..., ModelIdentity: _Optional[str] = ...) -> None: ...
 
 class TranscriptResult(_message.Message):
     __slots__ = ("segments", "text", "language", "duration")
