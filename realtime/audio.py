@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Pcm: TypeAlias = NDArray[np.float32]
 """Mono samples, shape (n,), float32 in [-1, 1]."""
 
+LOWEST_HZ, HIGHEST_HZ = 8_000, 192_000
+"""Rates at which sound is taken from whoever brings it: the telephone's, and the fastest of sound cards."""
+
 SPEECH_RATE_HZ = 16_000
 """The rate at which speech is detected and transcribed: what Silero and Whisper were trained on."""
 

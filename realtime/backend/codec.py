@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from msgspec import Meta
 
-from realtime.audio import Pcm
+from realtime.audio import HIGHEST_HZ, LOWEST_HZ, Pcm
 from realtime.backend.codings import (
     FRAMES_PER_SECOND,
     LONGEST_NAME,
@@ -39,8 +39,6 @@ from realtime.codecs.pcm16 import Pcm16
 from realtime.errors import InvalidRequest
 from realtime.params import read_params
 from realtime.structs import Strict
-
-SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000
 
 MOST_FRAMES = 65_536
 """Of one call: 22 minutes of 20 ms."""
@@ -197,8 +195,8 @@ def _check_sound(request: pb.AudioEncodeRequest) -> None:
     channels = request.channels or 1
     if channels not in (1, 2):
         raise InvalidRequest(f"'channels' must be 1 or 2, not {channels}.", param="channels")
-    if request.sample_rate and not SLOWEST_HZ <= request.sample_rate <= FASTEST_HZ:
-        message = f"'sample_rate' must be {SLOWEST_HZ} to {FASTEST_HZ}, or 0, not {request.sample_rate}."
+    if request.sample_rate and not LOWEST_HZ <= request.sample_rate <= HIGHEST_HZ:
+        message = f"'sample_rate' must be {LOWEST_HZ} to {HIGHEST_HZ}, or 0, not {request.sample_rate}."
         raise InvalidRequest(message, param="sample_rate")
     if len(request.pcm_data) % (2 * channels):
         message = f"'pcm_data' must hold whole samples: 2 bytes for each of {channels} channels."

@@ -17,14 +17,11 @@ from realtime.backend.transcripts import language_of
 from realtime.backend.voices import Talk, label, talk_in, who_can_part, who_speaks
 from realtime.engines.base import Listening, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
-from realtime.engines.speaker import SpeakerEncoder
+from realtime.engines.speaker import FARTHEST, SpeakerEncoder
 from realtime.errors import InvalidRequest
 from realtime.pipeline.diarize import Tidiness, Turn, clips_of
 from realtime.pipeline.recorded import transcribed
 from realtime.pipeline.stretches import CLIP_S
-
-FARTHEST: Final = 2.0
-"""Cosine distance of two opposite directions."""
 
 MOST_SPEAKERS: Final = 100
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from realtime.audio import HIGHEST_HZ, LOWEST_HZ
 from realtime.backend.dictation import Dictation
 from realtime.backend.floats import floats_of
 from realtime.backend.manner import LiveParams, Manner
@@ -13,8 +14,6 @@ from realtime.backend.premises import Premises
 from realtime.backend.transcripts import language_of
 from realtime.errors import InvalidRequest
 from realtime.params import read_params
-
-SLOWEST_HZ, FASTEST_HZ = 8_000, 192_000
 
 
 class Live:
@@ -73,8 +72,8 @@ class Live:
     def _manner(self, config: pb.TranscriptLiveConfig) -> Manner:
         """What a config asks for. Raises `InvalidRequest`."""
         rate_hz = config.sample_rate or 16_000
-        if not SLOWEST_HZ <= rate_hz <= FASTEST_HZ:
-            message = f"'config.sample_rate' must be {SLOWEST_HZ} to {FASTEST_HZ}, or 0, not {rate_hz}."
+        if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ:
+            message = f"'config.sample_rate' must be {LOWEST_HZ} to {HIGHEST_HZ}, or 0, not {rate_hz}."
             raise InvalidRequest(message, param="config.sample_rate")
         return Manner(
             language=language_of(config.language, self._premises.engines.transcriber, "config.language"),

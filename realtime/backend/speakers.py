@@ -8,13 +8,10 @@ from typing import Final
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.voices import voiceprint
-from realtime.engines.speaker import distance
+from realtime.engines.speaker import FARTHEST, distance
 from realtime.errors import InvalidRequest, NotServed
 
 ACTIONS: Final = ("age", "gender", "emotion")
-
-FARTHEST: Final = 2.0
-"""Cosine distance of two opposite directions."""
 
 
 class Speakers:

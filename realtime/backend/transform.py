@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.audio import Audio, Pcm
+from realtime.audio import HIGHEST_HZ, LOWEST_HZ, Audio, Pcm
 from realtime.backend.files import MOST_SAMPLES
 from realtime.backend.frames import SampleFormat, find_format
 from realtime.backend.pb import backend_pb2 as pb
@@ -19,7 +19,6 @@ from realtime.backend.premises import Premises
 from realtime.codecs.resample import resample
 from realtime.engines.base import Urgency
 from realtime.engines.registry import installed
-from realtime.engines.resampling import HIGHEST_HZ, LOWEST_HZ
 from realtime.engines.transform import Frames, Transform, TransformStream
 from realtime.errors import InvalidRequest
 

@@ -20,7 +20,7 @@ from realtime.errors import EngineFailed
 from realtime.structs import Frozen
 
 if TYPE_CHECKING:
-    from realtime.backend.remote.conversation_stream import ConversationClient, ConversationLine, Told
+    from realtime.backend.caller.conversation_stream import ConversationClient, ConversationLine, Told
 
 _RENAMED = {
     "response.audio_transcript.delta": "response.output_audio_transcript.delta",

@@ -30,7 +30,7 @@ from realtime.pipeline.clock import Clock, LoopClock
 from realtime.structs import Frozen
 
 if TYPE_CHECKING:
-    from realtime.backend.remote.transform_stream import TransformClient, TransformLine
+    from realtime.backend.caller.transform_stream import TransformClient, TransformLine
 
 PATIENCE_S = 30.0
 """For streams to begin, and for late frames to come, beyond the time that they were sent in."""
@@ -206,7 +206,7 @@ class _Talker:
 
     async def talk(self, client: TransformClient, begin: asyncio.Barrier) -> None:
         """Say all of it once everybody else has begun as well."""
-        from realtime.backend.remote.transform_stream import Wanted
+        from realtime.backend.caller.transform_stream import Wanted
 
         case = self._case
         wanted = Wanted(

@@ -8,14 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from realtime.audio import SPEECH_RATE_HZ
+from realtime.audio import HIGHEST_HZ, LOWEST_HZ, SPEECH_RATE_HZ
 from realtime.engines.cadence import Cadence, EvenStream
 from realtime.engines.registry import Options, Workshop
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.transform import Frames, Params
 from realtime.params import read_params
-
-LOWEST_HZ, HIGHEST_HZ = 8_000, 192_000
 
 INLINE_MS = 200
 """Of sound, which cost less than a millisecond."""

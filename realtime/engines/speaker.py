@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ Points: TypeAlias = NDArray[np.float32]
 
 Voiceprint: TypeAlias = NDArray[np.float32]
 """Shape (dimensions,), of length 1: 1 less the dot product of two is their cosine distance, 0 to 2."""
+
+FARTHEST: Final = 2.0
+"""Cosine distance of two opposite directions."""
 
 
 class SpeakerEncoder(Protocol):
@@ -58,5 +61,5 @@ def direction(point: Points) -> Voiceprint:
 
 
 def distance(one: Voiceprint, other: Voiceprint) -> float:
-    """Cosine distance of two voiceprints, 0 to 2."""
+    """Cosine distance of two voiceprints, 0 to `FARTHEST`."""
     return max(0.0, 1.0 - float(one @ other))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.remote import places
 from realtime.backend.remote.channels import Channels
-from realtime.backend.remote.connection import Connection, make_line
+from realtime.backend.remote.connection import UNHEARD_MS, Connection, make_line
 from realtime.backend.remote.refusals import NotOffered
 from realtime.errors import ContextTooLong, EngineBusy, EngineFailed, NotServed
 from tests.backend.remote_backend import Answer, BareBackend, at_work
+from tests.backend.silent_way import silent_way
 from tests.server.house import until
 
 SECRET = "sesame-open"
@@ -229,6 +234,127 @@ async def test_who_says_it_is_not_serving_is_left_alone_until_it_serves_again() 
         await channels.close()
 
 
+async def ask(channels: Channels, kind: str) -> None:
+    """Any call of that kind, to its end or its deadline."""
+    match kind:
+        case "unary":
+            await channels.unary("Health", pb.HealthMessage())
+        case "streaming":
+            await words(channels)
+        case _:
+            greeted = kind == "greeted"
+            name, opening = "AudioTransformStream", frame(b"ab")
+            async with channels.two_way(name, opening, greeted=greeted, deadline_s=1.0) as stream:
+                await stream.end()
+                async with aclosing(stream.replies()) as replies:
+                    assert len([reply async for reply in replies]) == (0 if greeted else 1)
+
+
+@pytest.mark.parametrize("kind", ["unary", "streaming", "two-way", "greeted"])
+async def test_who_falls_silent_is_avoided(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that vanishes refuses nothing, breaks nothing off, and was healthy when it was last heard of."""
+    monkeypatch.setattr(places, "AVOIDED_S", 3600.0)
+    answers = {"PredictStream": told, "AudioTransformStream": echo}
+    backends = [BareBackend(answers, watched=True) for _ in range(2)]
+    async with at_work(*backends), silent_way(backends[0].address) as way:
+        channels = channels_to(f"{way.address},{backends[1].address}", deadline_s=1.0)
+
+        async def both_answer() -> bool:
+            await ask(channels, kind)
+            return all(backend.calls for backend in backends)
+
+        await until(both_answer)
+        way.open = False
+        failed: list[EngineFailed] = []
+        for _ in range(10):
+            try:
+                await ask(channels, kind)
+            except EngineFailed as problem:
+                failed.append(problem)
+        assert len(failed) == 1
+        assert f"{way.address} did not answer" in str(failed[0])
+        await channels.close()
+
+
+@pytest.mark.parametrize("kind", ["unary", "streaming", "two-way", "greeted"])
+async def test_who_was_silent_and_speaks_is_forgiven(kind: str) -> None:
+    """It was only slow: the next time is the first one again."""
+    gate = asyncio.Event()
+
+    async def late_told(request: Any, context: Any) -> AsyncIterator[pb.Reply]:
+        await gate.wait()
+        async for reply in told(request, context):
+            yield reply
+
+    async def late_health(request: Any, context: Any) -> pb.Reply:
+        await gate.wait()
+        return pb.Reply(message=b"OK")
+
+    async def late_echo(requests: Any, context: Any) -> AsyncIterator[pb.AudioTransformFrameResponse]:
+        await gate.wait()
+        async for response in echo(requests, context):
+            yield response
+
+    late = {"Health": late_health, "PredictStream": late_told, "AudioTransformStream": late_echo}
+    backend = BareBackend(late)
+    async with at_work(backend) as address:
+        channels = channels_to(address, deadline_s=1.0)
+        with pytest.raises(EngineFailed, match="in time"):
+            await ask(channels, kind)
+        (place,) = channels._places._places
+        assert place.silences == 1
+        await until(lambda: bool(backend.ended))
+        gate.set()
+        await ask(channels, kind)
+        assert place.silences == 0
+        await channels.close()
+
+
+async def test_a_stream_that_breaks_off_has_its_address_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By other streams too, though it has said something, and is still connected."""
+    monkeypatch.setattr(places, "AVOIDED_S", 3600.0)
+
+    async def lost(requests: Any, context: Any) -> AsyncIterator[pb.AudioTransformFrameResponse]:
+        yield pb.AudioTransformFrameResponse(pcm=b"ab")
+        while await context.read() is not grpc.aio.EOF:
+            continue
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
+
+    backends = [BareBackend({"AudioTransformStream": answer}) for answer in (lost, echo)]
+    async with at_work(*backends) as addresses:
+        channels = channels_to(addresses)
+        broken: list[str] = []
+        for _ in range(8):
+            async with channels.two_way("AudioTransformStream", frame(b"ab")) as stream:
+                await stream.end()
+                try:
+                    async with aclosing(stream.replies()) as replies:
+                        assert [reply.pcm async for reply in replies] == [b"ab"]
+                except EngineFailed:
+                    broken.append(stream.address)
+        assert broken == [backends[0].address]
+        await channels.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels cannot be told")
+async def test_the_kernel_knows_how_long_what_was_sent_may_go_unheard() -> None:
+    """It breaks the connection off then; otherwise it would go on sending for a quarter of an hour."""
+    async with at_work(BareBackend()) as address:
+        channels = channels_to(address)
+        await channels.unary("Health", pb.HealthMessage())
+        assert list(unheard_ms(address)) == [UNHEARD_MS]
+        await channels.close()
+
+
+def unheard_ms(address: str) -> Iterator[int]:
+    """Of each connection of ours to `address`."""
+    for file in os.listdir("/proc/self/fd"):
+        with suppress(OSError), socket.socket(fileno=os.dup(int(file))) as connection:
+            host, port, *_ = connection.getpeername() or ("", "")
+            if f"{host.removeprefix('::ffff:')}:{port}" == address:
+                yield connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+
 async def test_a_call_ends_at_its_deadline_at_both_ends() -> None:
     """The line's own, or the call's."""
     gate = asyncio.Event()
@@ -334,6 +460,32 @@ async def test_a_call_that_is_not_there_is_told_from_one_that_failed(greeted: bo
         for work in (talk(channels), words(channels)):
             with pytest.raises(NotOffered, match="does not offer"):
                 await work
+        await channels.close()
+
+
+@pytest.mark.parametrize("deadline_s", [None, 60.0, 3.0])
+async def test_what_a_stream_was_told_is_found_out_at_a_glance(deadline_s: float | None) -> None:
+    """A backend that does not even refuse it keeps nobody waiting, and its deadline does not begin anew."""
+    left_s: list[float | None] = []
+
+    async def note(requests: Any, context: Any) -> AsyncIterator[pb.AudioTransformFrameResponse]:
+        left_s.append(context.time_remaining())
+        async for response in echo(requests, context):
+            yield response
+
+    async with at_work(BareBackend({"AudioTransformStream": note})) as address:
+        channels = channels_to(address, connect_timeout_s=5.0)
+        async with channels.two_way("AudioTransformStream", deadline_s=deadline_s) as stream:
+            await stream.end()
+            async with aclosing(stream.replies()) as replies:
+                assert [reply async for reply in replies] == []
+            glance = stream.again()
+            await glance.done_writing()
+            assert await glance.read() is grpc.aio.EOF
+        first_s, again_s = left_s
+        assert (first_s is None) == (deadline_s is None)
+        assert again_s is not None
+        assert again_s < 1.1 * min(5.0, deadline_s or 5.0)  # gRPC tells it to a few per cent
         await channels.close()
 
 

@@ -23,7 +23,8 @@ from realtime.engines.base import (
     ToolCall,
     ToolCallPart,
 )
-from realtime.engines.sampling import Sampling
+from realtime.engines.likelihoods import write_likelihoods
+from realtime.engines.sampling import Likelihood, Sampling
 from realtime.errors import ContextTooLong, EngineBusy, EngineFailed
 from tests.backend.doorway import Doorway
 from tests.backend.remote_backend import Answer, BareBackend, at_work, workshop
@@ -190,6 +191,44 @@ async def test_a_backend_without_deltas_says_it_in_messages() -> None:
             Token("Gr"),
             Token("üß Gott"),
             Finish(reason="stop", prompt_tokens=9, completion_tokens=4),
+        ]
+        await chat.close()
+
+
+LIKELY = Prompt(messages=HELLO.messages, sampling=Sampling(alternatives=1))
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [b"{", b'{"content": 7}', b'{"content": [{"token": "\xff", "logprob": -1.0}]}', b"[" * 100_000 + b"]" * 100_000],
+    ids=["no JSON", "no probabilities", "no UTF-8", "deep"],
+)
+async def test_probabilities_that_cannot_be_read_are_a_failure_to_who_asked(logprobs: bytes) -> None:
+    """Nobody else looks at them."""
+    reply = pb.Reply(message=b"Well.", logprobs=logprobs)
+    async with at_work(BareBackend({"PredictStream": saying(reply)})) as address:
+        chat = await opened(address)
+        with pytest.raises(EngineFailed, match="probabilities that cannot be read"):
+            await answer(chat, LIKELY)
+        assert text_of(await answer(chat)) == "Well."
+        await chat.close()
+
+
+async def test_probabilities_come_with_their_words() -> None:
+    """In the first delta of those that come with them, or beside a plain message."""
+    told = write_likelihoods((Likelihood(token="Well", log_probability=-0.5, utf8=tuple(b"Well")),))
+    replies = (
+        pb.Reply(message=b"Well", logprobs=told),
+        pb.Reply(chat_deltas=[pb.ChatDelta(content="Well")], logprobs=told),
+        pb.Reply(logprobs=told),
+    )
+    async with at_work(BareBackend({"PredictStream": saying(*replies)})) as address:
+        chat = await opened(address)
+        tokens = [part for part in await answer(chat, LIKELY) if isinstance(part, Token)]
+        assert [(token.text, [likely.token for likely in token.likelihoods]) for token in tokens] == [
+            ("Well", ["Well"]),
+            ("Well", ["Well"]),
+            ("", ["Well"]),
         ]
         await chat.close()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
@@ -190,6 +191,40 @@ async def test_sound_that_nobody_can_play_fails(reply: pb.Reply) -> None:
         voice = await opened(address)
         with pytest.raises(EngineFailed, match="the backend speaks"):
             await spoken(voice)
+        await voice.close()
+
+
+@pytest.mark.parametrize("message", [b"hello", b'{"\xff": 1}', b"[" * 100_000, b'{"a":' * 100_000])
+async def test_what_is_no_rate_changes_none(message: bytes) -> None:
+    """Whatever else a backend puts there."""
+    samples = Pcm16().encode(TONE)
+    async with at_work(saying(pb.Reply(message=message), pb.Reply(audio=samples))) as address:
+        voice = await opened(address)
+        assert np.abs(await spoken(voice) - TONE).max() <= LOSS
+        await voice.close()
+
+
+async def test_both_tries_together_have_one_deadline(tmp_path: Path) -> None:
+    """A backend that finds out late that it only writes files has what is left for that."""
+    left_s: list[float] = []
+
+    async def say(request: pb.TTSRequest, context: Any) -> AsyncIterator[pb.Reply]:
+        left_s.append(context.time_remaining())
+        await until(lambda: context.time_remaining() < left_s[0] - 0.6)
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
+        yield pb.Reply()
+
+    async def write(request: pb.TTSRequest, context: Any) -> pb.Result:
+        left_s.append(context.time_remaining())
+        await asyncio.to_thread(write_wav, request.dst, Audio(TONE, 24_000))
+        return pb.Result(success=True)
+
+    async with at_work(BareBackend({"TTSStream": say, "TTS": write})) as address:
+        voice = await opened(address, shared_directory=str(tmp_path), deadline_s=10)
+        assert len(await spoken(voice)) == len(TONE)
+        stream_s, file_s = left_s
+        assert stream_s < 10.5
+        assert file_s < stream_s - 0.2  # gRPC tells them to a few per cent
         await voice.close()
 
 

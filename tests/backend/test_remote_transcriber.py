@@ -178,6 +178,43 @@ async def test_another_backend_begins_anew_when_one_is_lost() -> None:
         await transcriber.close()
 
 
+async def test_all_tries_together_have_one_deadline(tmp_path: Path) -> None:
+    """A backend that is lost, another that takes files only, and the file: each has what is left of it."""
+    left_s: list[float] = []
+
+    async def spend(context: Any) -> None:
+        left_s.append(context.time_remaining())
+        await until(lambda: context.time_remaining() < left_s[-1] - 0.6)
+
+    async def lost(requests: Any, context: Any) -> AsyncIterator[pb.TranscriptLiveResponse]:
+        yield pb.TranscriptLiveResponse(ready=True)
+        await spend(context)
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
+
+    async def none(requests: Any, context: Any) -> AsyncIterator[pb.TranscriptLiveResponse]:
+        await spend(context)
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "")
+        yield pb.TranscriptLiveResponse()
+
+    async def transcribe(request: pb.TranscriptRequest, context: Any) -> pb.TranscriptResult:
+        left_s.append(context.time_remaining())
+        return RESULT
+
+    answers = ({"AudioTranscriptionLive": live, "AudioTranscription": transcribe} for live in (lost, none))
+    backends = [BareBackend(answer) for answer in answers]
+    async with at_work(*backends) as addresses:
+        transcriber = await opened(addresses, shared_directory=str(tmp_path), deadline_s=10)
+        while len(left_s) < 3:  # whichever is asked first
+            left_s.clear()
+            transcriber._by_file = False
+            await heard(transcriber)
+        lost_s, none_s, file_s = left_s
+        assert lost_s < 10.5
+        assert none_s < lost_s - 0.2  # gRPC tells them to a few per cent
+        assert file_s < none_s - 0.2
+        await transcriber.close()
+
+
 async def test_a_backend_that_takes_files_is_given_one(tmp_path: Path) -> None:
     """In the folder that both machines see, which the other may call something else; it is gone afterwards."""
     asked: list[pb.TranscriptRequest] = []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from realtime.audio import Audio
-from realtime.backend.remote.conversation_stream import ConversationClient, conversation_client
+from realtime.backend.caller.conversation_stream import ConversationClient, conversation_client
 from realtime.bench.errors import BenchFailed
 from realtime.bench.grpc_conversation import TIMED, Door, Figure, Round, Visit, measure, summaries
 from realtime.bench.grpc_line import dial_grpc

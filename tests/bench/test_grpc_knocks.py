@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.backend.remote.conversation_stream import conversation_client
+from realtime.backend.caller.conversation_stream import conversation_client
 from realtime.bench.grpc_conversation import Door
 from realtime.bench.grpc_knocks import Knocks, grid, knock, summaries
 from realtime.bench.grpc_line import dial_grpc

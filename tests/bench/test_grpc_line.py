@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from realtime.audio import Audio
+from realtime.backend.caller.conversation_stream import conversation_client
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.remote.conversation_stream import conversation_client
 from realtime.bench.grpc_line import GrpcLine, dial_grpc
 from realtime.caller.ask import ask
 from realtime.caller.clip import RATE_HZ, Clip, make_clip

@@ -2,7 +2,8 @@
 
 Each address has a channel. gRPC itself watches the health of each by the standard health service, so an address that
 is down, or says it is not serving, is known before it is asked, and is asked again as soon as it is back; a backend
-without that service counts as healthy while it is connected. Of the healthy ones the least busy gets the next call.
+without that service counts as healthy while it is connected. Of the healthy ones the least busy gets the next call. One
+that let a call run out without a word is asked last for a while: its machine may have vanished, which nobody tells.
 
 A call that is refused as unavailable, or for having too much to do, before anything of its answer has come is tried
 at each other address once: nothing has been said or written yet, so nothing is doubled. Later it fails.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from typing import Any, TypeAlias
 
 from google.protobuf.message_factory import GetMessageClass
@@ -22,7 +22,7 @@ from grpc.aio import EOF, AioRpcError, Metadata
 
 from realtime.backend.remote.connection import Line
 from realtime.backend.remote.places import SERVICE, Attempts, Place, Places
-from realtime.backend.remote.refusals import MASK, Unreachable, refusal
+from realtime.backend.remote.refusals import MASK, refusal
 
 _Call: TypeAlias = Any
 """A call of grpc.aio's: the types differ by kind, and what reads and writes on all of them has no name."""
@@ -43,11 +43,14 @@ _OF_THE_CALL = frozenset(
 class TwoWay:
     """A stream that both sides talk on, bound to one address. Made by `Channels.two_way`."""
 
-    def __init__(self, again: Callable[[], _Call], name: str, address: str) -> None:
-        self.call = again()
-        self.again = again
-        self._name = name
+    def __init__(self, method: Callable[..., _Call], name: str, address: str, attempts: Attempts) -> None:
+        self.call = method(**attempts.options())
         self.address = address
+        self._method = method
+        self._name = name
+        self._attempts = attempts
+        self._begun = False
+        """Whether the backend has said anything."""
         self.greeting: Any = None
         """What the backend has said first, where it was waited for; `EOF` if it had nothing to say."""
 
@@ -65,10 +68,21 @@ class TwoWay:
         """What the backend says, to its end. Raises `EngineFailed` when it fails. Cancelling ends the stream."""
         while True:
             async with self._told():
-                reply = await _read(self.call)
+                reply = await self.read()
             if reply is EOF:
                 return
             yield reply
+
+    async def read(self) -> Any:
+        """The next that the backend says, or `EOF`; raises gRPC's own errors."""
+        reply = await _read(self.call)
+        self._begun = True
+        self._attempts.hear()
+        return reply
+
+    def again(self) -> _Call:
+        """The same call once more, for a glance at how it is taken."""
+        return self._method(**self._attempts.options(self._attempts.glance_s))
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:
@@ -76,6 +90,7 @@ class TwoWay:
             yield
         except AioRpcError as problem:
             truth = await _unmasked(problem, self.again)
+            self._attempts.lose(truth, begun=self._begun)
             raise refusal(truth, self.address, self._name) from truth
 
 
@@ -100,10 +115,12 @@ class Channels:
         """
         attempts = Attempts(self._places, name, self._deadline_s if deadline_s is None else deadline_s)
         while True:
-            with attempts.next() as (place, options):
+            with attempts.next() as place:
                 try:
                     with _not_our_cancelling():
-                        return await self._method(place, name)(request, **options)
+                        answer = await self._method(place, name)(request, **attempts.options())
+                    attempts.hear()
+                    return answer
                 except AioRpcError as problem:
                     await attempts.may_go_on(problem)
 
@@ -112,11 +129,12 @@ class Channels:
         attempts = Attempts(self._places, name, self._deadline_s if deadline_s is None else deadline_s)
         begun = False
         while True:
-            with attempts.next() as (place, options):
-                call = self._method(place, name)(request, **options)
+            with attempts.next() as place:
+                call = self._method(place, name)(request, **attempts.options())
                 try:
                     while (reply := await _read(call)) is not EOF:
                         begun = True
+                        attempts.hear()
                         yield reply
                     return
                 except AioRpcError as problem:
@@ -137,15 +155,12 @@ class Channels:
         """
         attempts = Attempts(self._places, name, deadline_s)
         while True:
-            with attempts.next() as (place, options):
-                stream = TwoWay(partial(self._method(place, name), **options), name, place.address)
+            with attempts.next() as place:
+                stream = TwoWay(self._method(place, name), name, place.address, attempts)
                 try:
                     if await _begun(stream, opening, attempts, greeted=greeted):
                         yield stream
                         return
-                except Unreachable:
-                    place.avoid(asyncio.get_running_loop().time())
-                    raise
                 finally:
                     stream.call.cancel()
 
@@ -171,7 +186,7 @@ async def _begun(stream: TwoWay, opening: Sequence[Any], attempts: Attempts, *, 
             await stream.call.wait_for_connection()
         await _say(stream.call, opening)
         if greeted:
-            stream.greeting = await _read(stream.call)
+            stream.greeting = await stream.read()
     except AioRpcError as problem:
         await attempts.may_go_on(await _unmasked(problem, stream.again))
         return False

@@ -18,6 +18,7 @@ from realtime.engines.base import Ability, AnswerPart, Prompt
 from realtime.engines.chat_completions import Json, Reading, request
 from realtime.engines.registry import Workshop
 from realtime.engines.sampling import Sampling
+from realtime.errors import EngineFailed
 
 
 class RemoteChatOptions(Connection):
@@ -50,13 +51,14 @@ class RemoteChat:
         """
         limit = prompt.max_tokens or self._options.max_tokens
         asked = predict_options(prompt, self._options.temperature, limit)
+        likelihoods = prompt.sampling.alternatives > 0
         reading = Reading(
             prompt.tools,
             one_call=not prompt.parallel_tool_calls,
             thoughts=prompt.thoughts,
-            likelihoods=prompt.sampling.alternatives > 0,
+            likelihoods=likelihoods,
         )
-        replies = _Replies()
+        replies = _Replies(likelihoods=likelihoods)
         async with aclosing(self._channels.streaming("PredictStream", asked)) as told:
             async for reply in told:
                 for part in reading.parts(replies.chunk(reply)):
@@ -74,14 +76,18 @@ class RemoteChat:
 
 
 class _Replies:
-    """One answer's messages as chunks of chat completions."""
+    """One answer's messages as chunks of chat completions, with the tokens' `likelihoods` if they are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, likelihoods: bool) -> None:
+        self._likelihoods = likelihoods
         self._decoder = getincrementaldecoder("utf-8")(errors="replace")
         self._counts = pb.Reply()
 
     def chunk(self, reply: pb.Reply) -> Json:
-        """The next one. A backend that knows no `chat_deltas` says what it writes in `message`."""
+        """The next one. A backend that knows no `chat_deltas` says what it writes in `message`.
+
+        Raises `EngineFailed` for what cannot be read.
+        """
         for name in ("tokens", "prompt_tokens", "timing_prompt_processing", "timing_token_generation"):
             if value := getattr(reply, name):  # some count as they go, others tell at the end
                 setattr(self._counts, name, value)
@@ -89,9 +95,9 @@ class _Replies:
         if not deltas and reply.message:
             deltas = [{"content": self._decoder.decode(reply.message)}]
         choices: list[Json] = [{"delta": delta} for delta in deltas]
-        if reply.logprobs:
+        if reply.logprobs and self._likelihoods:
             choices = choices or [{"delta": {}}]
-            choices[0]["logprobs"] = _read_json(reply.logprobs)
+            choices[0]["logprobs"] = _read_likelihoods(reply.logprobs)
         return {"choices": choices}
 
     def last_chunk(self, limit: int | None) -> Json:
@@ -114,11 +120,11 @@ def _delta(delta: pb.ChatDelta) -> Json:
     return {"content": delta.content, "reasoning_content": delta.reasoning_content, "tool_calls": calls}
 
 
-def _read_json(text: bytes) -> Any:
+def _read_likelihoods(told: bytes) -> Any:
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None
+        return msgspec.json.decode(told)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise EngineFailed("the language model sent probabilities that cannot be read") from problem
 
 
 def predict_options(prompt: Prompt, temperature: float, limit: int | None) -> pb.PredictOptions:

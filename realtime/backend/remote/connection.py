@@ -14,6 +14,18 @@ from msgspec import Meta, field
 from realtime.engines.registry import Options
 from realtime.errors import BadConfiguration
 
+SILENCE_MS = 360_000
+"""A connection with a call on which nothing comes for so long is asked whether it is still there.
+
+Not sooner: gRPC's servers, Go's and C's alike, by default count a ping within five minutes of the last one as abuse,
+and hang up at the third. So do LocalAI's backends, which set nothing else; ours permits one every ten seconds.
+"""
+
+UNHEARD_MS = 10_000
+"""A connection is broken off when so long nothing says that what was sent has arrived: neither that ping nor, on Linux,
+anything at all (`TCP_USER_TIMEOUT`, which gRPC sets only where there is keepalive). So a call to a machine that has
+vanished is lost after this, without any ping."""
+
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})")
 
 
@@ -33,7 +45,7 @@ class Connection(Options):
     connect_timeout_s: Annotated[float, Meta(gt=0)] = 5.0
     """How long an address may take to be connected to before it counts as away."""
     deadline_s: Annotated[float, Meta(gt=0)] = 60.0
-    """For a whole answer, second tries included."""
+    """For a whole answer, all tries together."""
     max_message_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 30)] = 64 << 20
     """The largest message that is taken, and sent."""
     start_timeout_s: Annotated[float, Meta(gt=0)] = 30.0
@@ -76,6 +88,9 @@ class Line:
             ("grpc.initial_reconnect_backoff_ms", 200),
             ("grpc.min_reconnect_backoff_ms", patience_ms),  # also the longest that connecting may take
             ("grpc.max_reconnect_backoff_ms", 5000),
+            ("grpc.keepalive_time_ms", SILENCE_MS),
+            ("grpc.keepalive_timeout_ms", UNHEARD_MS),
+            ("grpc.http2.max_pings_without_data", 0),  # as many: who listens to a long stream sends nothing
             ("grpc.enable_http_proxy", 0),  # backends are neighbours, whatever proxy the environment names
         ]
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import grpc
@@ -15,12 +16,15 @@ from grpc.aio import AioRpcError
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.connection import Line
-from realtime.backend.remote.refusals import refusal
+from realtime.backend.remote.refusals import code_of, refusal
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Backend"]
 
 AVOIDED_S = 5.0
 """An address that has refused a call, though it is connected, is asked last for so long."""
+
+LONGEST_AVOIDED_S = 300.0
+"""An address that says nothing is asked last for twice as long each time, up to this: finding out costs a call."""
 
 BACKOFF_S = 0.05
 """Before the second try; doubled before each further one."""
@@ -56,6 +60,8 @@ class Place:
     """Going on now."""
     last_used: int = 0
     avoided_until_s: float = 0.0
+    silences: int = 0
+    """How often in a row it has said nothing; calls that went on at once count once."""
 
     def rank(self, now_s: float) -> tuple[bool, bool, int, int]:
         """The best place for a call has the smallest."""
@@ -66,7 +72,18 @@ class Place:
 
     def avoid(self, now_s: float) -> None:
         """It has refused a call, or lost one."""
-        self.avoided_until_s = now_s + AVOIDED_S
+        self.avoided_until_s = max(self.avoided_until_s, now_s + AVOIDED_S)
+
+    def miss(self, now_s: float) -> None:
+        """It has let a call's time run out without a word. A machine that has vanished looks connected for a while."""
+        if now_s < self.avoided_until_s:
+            return
+        self.avoided_until_s = now_s + min(AVOIDED_S * 2**self.silences, LONGEST_AVOIDED_S)
+        self.silences += 1
+
+    def hear(self) -> None:
+        """It has said something."""
+        self.silences = 0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -102,36 +119,66 @@ class Places:
 
 
 class Attempts:
-    """The tries of one call, at each address once. Without `deadline_s` they may last for ever."""
+    """The tries of one call, at each address once, and what they tell of it.
+
+    Without `deadline_s` they may last for ever.
+    """
 
     def __init__(self, places: Places, name: str, deadline_s: float | None) -> None:
+        connection = places.line.connection
+        self.glance_s = connection.connect_timeout_s
+        """How long it may take to see how a call is taken."""
+        self._patience_s = min(connection.connect_timeout_s, connection.deadline_s) / 2
         self._places = places
         self._name = name
         self._now_s = asyncio.get_running_loop().time
         self._until_s = None if deadline_s is None else self._now_s() + deadline_s
         self._tried: list[Place] = []
+        self._patient = False
+        """Whether the try at hand has so long that silence tells something of the place, not only of the caller."""
 
     @contextmanager
-    def next(self) -> Iterator[tuple[Place, dict[str, Any]]]:
-        """Where to try, as long as the context lasts, and what gRPC is to be told with the call."""
+    def next(self) -> Iterator[Place]:
+        """Where to try, as long as the context lasts."""
         place = self._places.best(self._tried)
         self._tried.append(place)
-        timeout_s = None if self._until_s is None else max(0.0, self._until_s - self._now_s())
+        self._patient = self._left_s() >= self._patience_s
         with place.taken():
-            yield place, {"timeout": timeout_s, "metadata": self._places.line.connection.metadata or None}
+            yield place
+
+    def options(self, at_most_s: float = inf) -> dict[str, Any]:
+        """What gRPC is to be told with the call that is made now."""
+        timeout_s = min(self._left_s(), at_most_s)
+        return {
+            "timeout": None if timeout_s == inf else timeout_s,
+            "metadata": self._places.line.connection.metadata or None,
+        }
+
+    def _left_s(self) -> float:
+        return inf if self._until_s is None else max(0.0, self._until_s - self._now_s())
+
+    def hear(self) -> None:
+        """Something of the answer has come."""
+        self._tried[-1].hear()
+
+    def lose(self, problem: AioRpcError, *, begun: bool = False) -> None:
+        """The try has failed: its place is avoided where that is its own fault."""
+        place, code = self._tried[-1], code_of(problem)
+        if code is StatusCode.UNAVAILABLE:
+            place.avoid(self._now_s())
+        elif code is StatusCode.DEADLINE_EXCEEDED and self._patient and not begun:
+            place.miss(self._now_s())
 
     async def may_go_on(self, problem: AioRpcError, *, begun: bool = False) -> None:
         """Return when it may be tried again; raises our error for `problem` where it may not.
 
         It may not once the answer has `begun`, or where the work may be done: it would be said, or done, twice.
         """
-        place = self._tried[-1]
-        if problem.code() is StatusCode.UNAVAILABLE:
-            place.avoid(self._now_s())
+        self.lose(problem, begun=begun)
         left = len(self._places.line.addresses) - len(self._tried)
         lost = problem.code() is StatusCode.UNAVAILABLE and self._name in _WRITES
         if begun or lost or not left or problem.code() not in _ELSEWHERE:
-            raise refusal(problem, place.address, self._name) from problem
+            raise refusal(problem, self._tried[-1].address, self._name) from problem
         await asyncio.sleep(BACKOFF_S * 2 ** (len(self._tried) - 1))
 
 

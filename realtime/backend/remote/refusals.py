@@ -47,13 +47,16 @@ _REFUSALS: Mapping[StatusCode, tuple[Callable[[str], EngineFailed], str]] = Mapp
 
 def refusal(problem: AioRpcError, address: str, call: str) -> EngineFailed:
     """The error that tells of `problem`, which the backend at `address` answered `call` with."""
-    code = problem.code()
+    code = code_of(problem)
     if code is StatusCode.INVALID_ARGUMENT and _is_too_long(problem):
         return ContextTooLong(f"the conversation is too long for the backend at {address}")
-    if problem.details() == MASK:
-        code = StatusCode.UNAVAILABLE
     kind, what = _REFUSALS.get(code, (EngineFailed, f"failed at '{{call}}' ({code.name})"))
     return kind(f"the backend at {address} {what.format(call=call)}")
+
+
+def code_of(problem: AioRpcError) -> StatusCode:
+    """The status, where `MASK` stands for a backend that is gone."""
+    return StatusCode.UNAVAILABLE if problem.details() == MASK else problem.code()
 
 
 def _is_too_long(problem: AioRpcError) -> bool:

@@ -54,8 +54,8 @@ class SoundStream:
     def _hear_rate(self, message: bytes) -> None:
         try:
             told = msgspec.json.decode(message, type=_Told)
-        except msgspec.DecodeError:
-            return
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return  # it says something else
         if told.sample_rate:
             self._set_rate(told.sample_rate)
 

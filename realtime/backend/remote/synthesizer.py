@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
@@ -12,11 +11,12 @@ from msgspec import Meta
 from realtime.audio import Audio
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.channels import Channels
+from realtime.backend.remote.deadline import Deadline
 from realtime.backend.remote.reachable import open_channels
 from realtime.backend.remote.refusals import NotOffered
 from realtime.backend.remote.shared import FileConnection, SharedDirectory, open_shared
 from realtime.backend.remote.sound_stream import SoundStream
-from realtime.codecs.resample import resample
+from realtime.codecs.resample import resampled
 from realtime.engines.base import Speaking
 from realtime.engines.registry import Workshop
 from realtime.errors import EngineFailed
@@ -62,9 +62,10 @@ class RemoteSynthesizer:
         """
         if not any(letter.isalnum() for letter in text):
             return
+        deadline = Deadline(self._options.deadline_s)
         if not self._by_file:
             try:
-                async with aclosing(self._stream(text, speaking)) as pieces:
+                async with aclosing(self._stream(text, speaking, deadline)) as pieces:
                     async for piece in pieces:
                         yield piece
                 return
@@ -74,31 +75,32 @@ class RemoteSynthesizer:
                         f"{problem}, and without the option `shared_directory` it has no file to write to"
                     ) from problem
                 self._by_file = True
-        yield await self._file(text, speaking)
+        yield await self._file(text, speaking, deadline)
 
     async def close(self) -> None:
         """Hang up. Cancelling leaves some channels open."""
         await self._channels.close()
 
-    async def _stream(self, text: str, speaking: Speaking) -> AsyncGenerator[Audio, None]:
-        sound = SoundStream(self.rate_hz)
-        async with aclosing(self._channels.streaming("TTSStream", self._request(text, speaking))) as replies:
+    async def _stream(self, text: str, speaking: Speaking, deadline: Deadline) -> AsyncGenerator[Audio, None]:
+        sound, request = SoundStream(self.rate_hz), self._request(text, speaking)
+        calling = self._channels.streaming("TTSStream", request, deadline_s=deadline.left_s)
+        async with aclosing(calling) as replies:
             async for reply in replies:
                 if len((piece := sound.push(reply)).pcm):
                     yield piece
         if len((rest := sound.flush()).pcm):
             yield rest
 
-    async def _file(self, text: str, speaking: Speaking) -> Audio:
+    async def _file(self, text: str, speaking: Speaking, deadline: Deadline) -> Audio:
         assert self._shared
         async with self._shared.file() as file:
             request = self._request(text, speaking)
             request.dst = file.there
-            result: pb.Result = await self._channels.unary("TTS", request)
+            result: pb.Result = await self._channels.unary("TTS", request, deadline_s=deadline.left_s)
             if not result.success:
                 raise EngineFailed(f"the backend at {self._channels.addresses} could not speak")
             audio = await file.read()
-        return await asyncio.to_thread(resample, audio, self.rate_hz)
+        return await resampled(audio, self.rate_hz)
 
     def _request(self, text: str, speaking: Speaking) -> pb.TTSRequest:
         voice = speaking.voice or self.voices[0]

@@ -14,6 +14,7 @@ from grpc.aio import EOF
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.channels import Channels, TwoWay
+from realtime.backend.remote.deadline import Deadline
 from realtime.backend.remote.reachable import open_channels
 from realtime.backend.remote.refusals import NotOffered, Unreachable
 from realtime.backend.remote.shared import FileConnection, SharedDirectory, open_shared
@@ -74,31 +75,32 @@ class RemoteTranscriber:
                 "what is said cannot be translated by a transcriber at 'grpc://': only the call for files knows how, "
                 "which needs the option `shared_directory`"
             )
+        deadline = Deadline(self._deadline_s)
         if not (self._by_file or listening.translate):
             try:
-                return await self._live_twice(speech, listening)
+                return await self._live_twice(speech, listening, deadline)
             except NotOffered as problem:
                 if not self._shared:
                     raise EngineFailed(
                         f"{problem}, and without the option `shared_directory` it cannot be given a file"
                     ) from problem
                 self._by_file = True
-        return await self._from_file(speech, listening)
+        return await self._from_file(speech, listening, deadline)
 
-    async def _live_twice(self, speech: Pcm, listening: Listening) -> pb.TranscriptResult:
+    async def _live_twice(self, speech: Pcm, listening: Listening, deadline: Deadline) -> pb.TranscriptResult:
         """Of a backend that is lost on the way nothing has been passed on: another may begin anew."""
         try:
-            return await self._live(speech, listening)
+            return await self._live(speech, listening, deadline)
         except Unreachable:
-            return await self._live(speech, listening)
+            return await self._live(speech, listening, deadline)
 
-    async def _live(self, speech: Pcm, listening: Listening) -> pb.TranscriptResult:
+    async def _live(self, speech: Pcm, listening: Listening, deadline: Deadline) -> pb.TranscriptResult:
         config = pb.TranscriptLiveConfig(
             language=_language(listening), sample_rate=self.rate_hz, params=_hints(listening)
         )
         opening = pb.TranscriptLiveRequest(config=config)
         name = "AudioTranscriptionLive"
-        async with self._channels.two_way(name, opening, greeted=True, deadline_s=self._deadline_s) as stream:
+        async with self._channels.two_way(name, opening, greeted=True, deadline_s=deadline.left_s) as stream:
             if stream.greeting is EOF or not stream.greeting.ready:
                 raise EngineFailed(f"the backend at {stream.address} does not say that it is ready to listen")
             for begin in range(0, len(speech), PIECE_SAMPLES):
@@ -106,7 +108,7 @@ class RemoteTranscriber:
             await stream.end()
             return await _final(stream)
 
-    async def _from_file(self, speech: Pcm, listening: Listening) -> pb.TranscriptResult:
+    async def _from_file(self, speech: Pcm, listening: Listening, deadline: Deadline) -> pb.TranscriptResult:
         assert self._shared
         async with self._shared.file(Audio(speech, self.rate_hz)) as file:
             request = pb.TranscriptRequest(
@@ -120,7 +122,8 @@ class RemoteTranscriber:
                     *(["word"] if listening.words else []),
                 ],
             )
-            result: pb.TranscriptResult = await self._channels.unary("AudioTranscription", request)
+            name = "AudioTranscription"
+            result: pb.TranscriptResult = await self._channels.unary(name, request, deadline_s=deadline.left_s)
             return result
 
 

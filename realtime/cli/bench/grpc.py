@@ -132,7 +132,7 @@ async def _measure(url: str | None, key: str | None, wanted: _Wanted) -> _Found:
         say(f"{case.name}, {run.streams} streams: {run.problem or f'p50 {run.p50_ms:.1f} ms, p99 {run.p99_ms:.1f} ms'}")
 
     try:
-        from realtime.backend.remote.transform_stream import transform_client  # takes a third of a second
+        from realtime.backend.caller.transform_stream import transform_client  # takes a third of a second
     except ModuleNotFoundError as missing:
         raise BenchFailed(f"this needs the package {missing.name}: install the project with its `grpc` extra") from None
     found = _Found([])

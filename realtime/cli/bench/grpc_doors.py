@@ -26,7 +26,7 @@ async def open_doors(server: OwnServer, key: str | None, *, front: bool) -> Asyn
 
     Raises `BenchFailed` when that does not start. Cancelling stops it.
     """
-    from realtime.backend.remote.conversation_stream import conversation_client  # takes a third of a second
+    from realtime.backend.caller.conversation_stream import conversation_client  # takes a third of a second
 
     meter, session = ProcessMeter(server.pid), session_with(TIMED)
     async with AsyncExitStack() as stack:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from realtime.backend.caller.conversation_stream import Told, conversation_client
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.remote.conversation_stream import Told, conversation_client
 from realtime.errors import BadConfiguration, EngineFailed
 from tests.backend.remote_backend import BareBackend, opened
 from tests.server.house import until

@@ -7,9 +7,9 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from realtime.backend.caller.dial import dial
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.channels import Channels, TwoWay
-from realtime.backend.remote.connection import Connection, make_line
 from realtime.backend.remote.speech_requests import control
 from realtime.errors import EngineFailed
 
@@ -83,8 +83,5 @@ async def conversation_client(address: str, key: str | None = None) -> AsyncIter
 
     Conversations that go on end with the context. Raises `BadConfiguration` for what is no address.
     """
-    channels = Channels(make_line(address, Connection(token=key or "")))
-    try:
+    async with dial(address, key) as channels:
         yield ConversationClient(channels)
-    finally:
-        await channels.close()
