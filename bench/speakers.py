@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
-from realtime.backend.voices import listen_to
+from realtime.backend.speakers.voices import listen_to
 from realtime.codecs.resample import resample
 from realtime.engines.clustering import Grouping, group
 from realtime.engines.registry import Workshop

@@ -11,11 +11,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from realtime.backend.calls import Calls
-from realtime.backend.codec import THREADS as CODING_THREADS
 from realtime.backend.health import Health
 from realtime.backend.premises import Premises
 from realtime.backend.routes import Routes
 from realtime.backend.service import SERVICE, make_service
+from realtime.backend.sound.codec import THREADS as CODING_THREADS
 from realtime.backend.threads import Threads
 from realtime.backend.tokens import Doorkeeper
 from realtime.errors import BadConfiguration

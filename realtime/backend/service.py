@@ -9,22 +9,22 @@ import grpc
 from google.protobuf.message_factory import GetMessageClass
 
 from realtime.backend.calls import Calls
-from realtime.backend.codec import Codec
-from realtime.backend.diarization import Diarization
 from realtime.backend.embedding import Embedding
-from realtime.backend.hearing import Hearing
-from realtime.backend.language import Language
-from realtime.backend.live import Live
-from realtime.backend.metadata import Metadata
+from realtime.backend.hearing.live import Live
+from realtime.backend.hearing.room import Hearing
+from realtime.backend.language.metadata import Metadata
+from realtime.backend.language.room import Language
 from realtime.backend.models import Models
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
 from realtime.backend.routes import Routes
-from realtime.backend.speakers import Speakers
+from realtime.backend.sound.codec import Codec
+from realtime.backend.sound.transform import Transforms
+from realtime.backend.speakers.diarization import Diarization
+from realtime.backend.speakers.room import Speakers
 from realtime.backend.speech_to_speech.room import SpeechToSpeech
 from realtime.backend.stores import Stores
 from realtime.backend.threads import Threads
-from realtime.backend.transform import Transforms
 from realtime.backend.unserved import UNSERVED, why_not
 from realtime.backend.voice import Voice
 from realtime.errors import NotServed

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from realtime.audio import Audio, Pcm
-from realtime.backend.codec import BESIDE_BYTES, MOST_FRAMES, STEP_FRAMES, Codec
-from realtime.backend.codings import IDLE_S, LONGEST_NAME, Shelf
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.sound.codec import BESIDE_BYTES, MOST_FRAMES, STEP_FRAMES, Codec
+from realtime.backend.sound.codings import IDLE_S, LONGEST_NAME, Shelf
 from realtime.backend.threads import Threads
 from realtime.codecs.g711 import ulaw
 from realtime.codecs.opus import OpusDecoder, OpusEncoder

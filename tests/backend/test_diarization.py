@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
-from realtime.backend.diarization import MOST_SPEAKERS, Diarization
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.speaker import RemoteSpeaker, open_remote_speaker
+from realtime.backend.speakers.diarization import MOST_SPEAKERS, Diarization
 from realtime.codecs.containers import write_wav
 from realtime.engines.base import Urgency
 from realtime.errors import InvalidRequest, NotPermitted, NotServed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime.backend.frames import find_format
 from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.sound.frames import find_format
 from realtime.errors import InvalidRequest
 
 F32, S16 = pb.AudioTransformStreamConfig.F32_LE, pb.AudioTransformStreamConfig.S16_LE

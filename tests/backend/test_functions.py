@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realtime.backend.functions import calls_of, choice_of, tools_of
+from realtime.backend.language.functions import calls_of, choice_of, tools_of
 from realtime.engines.base import Tool, ToolCall
 from realtime.errors import InvalidRequest
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-import realtime.backend.hearing
-import realtime.backend.recordings
+import realtime.backend.hearing.recordings
+import realtime.backend.hearing.room
 import realtime.codecs.resample
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm, silence
-from realtime.backend.hearing import Hearing
+from realtime.backend.hearing.room import Hearing
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.bench.questions import load_questions
 from realtime.codecs.containers import write_wav
@@ -313,9 +313,9 @@ async def test_minutes_hold_nobody_up(clip: str, tmp_path: Path, monkeypatch: py
 
         monkeypatch.setattr(room, name, watched)
 
-    watch(realtime.backend.hearing, "floats_of")
-    watch(realtime.backend.recordings, "stretches")
-    watch(realtime.backend.recordings, "clips")
+    watch(realtime.backend.hearing.room, "floats_of")
+    watch(realtime.backend.hearing.recordings, "stretches")
+    watch(realtime.backend.hearing.recordings, "clips")
     watch(realtime.codecs.resample, "resample")
     detector = Attentive(SPEECH_RATE_HZ // 2)
     async with Doorway(premises_of(replace(fake_engines(), detector=detector), tmp_path)) as door:

@@ -10,7 +10,7 @@ import grpc
 import pytest
 import structlog
 
-from realtime.backend.language import Language
+from realtime.backend.language.room import Language
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.engines.absent import NoChat
 from realtime.engines.base import Chat, Read, Thought, Token, ToolCallPart

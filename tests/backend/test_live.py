@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from realtime.audio import SPEECH_RATE_HZ, Pcm
-from realtime.backend.live import Live
+from realtime.backend.hearing.live import Live
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.bench.questions import load_questions
 from realtime.codecs.resample import resample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.backend.metadata import Metadata
+from realtime.backend.language.metadata import Metadata
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.engines.base import Chat
 from realtime.engines.load import Work

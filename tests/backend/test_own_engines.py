@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from realtime.backend.calls import Calls
-from realtime.backend.hearing import Hearing
+from realtime.backend.hearing.room import Hearing
 from realtime.backend.models import Models
 from realtime.backend.own_engines import OwnEngines
 from realtime.backend.pb import backend_pb2 as pb

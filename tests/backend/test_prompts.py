@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from realtime.backend.language.prompts import prompt_of
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.prompts import prompt_of
 from realtime.engines.base import Ability, Image, Message, Prompt, Tool, ToolCall, Urgency
 from realtime.engines.sampling import Sampling, Truncation
 from realtime.errors import InvalidRequest, NotServed

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from realtime.backend.language.sampling import sampling_of
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.sampling import sampling_of
 from realtime.engines.sampling import Sampling
 from realtime.errors import InvalidRequest
 

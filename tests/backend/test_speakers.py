@@ -11,8 +11,8 @@ import pytest
 
 from realtime.audio import SPEECH_RATE_HZ, Audio, Pcm
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.speakers import Speakers
-from realtime.backend.voices import LONGEST_S, listen_to
+from realtime.backend.speakers.room import Speakers
+from realtime.backend.speakers.voices import LONGEST_S, listen_to
 from realtime.codecs.containers import write_wav
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.speaker import Voiceprint

@@ -11,7 +11,7 @@ import pytest
 
 from realtime.audio import Pcm
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.transform import Transforms
+from realtime.backend.sound.transform import Transforms
 from realtime.engines.base import Urgency
 from realtime.engines.scheduler import Scheduler
 from realtime.engines.transform import Frames

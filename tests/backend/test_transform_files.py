@@ -11,7 +11,7 @@ import pytest
 from realtime.audio import Audio
 from realtime.backend.files import Files
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.transform import Transforms
+from realtime.backend.sound.transform import Transforms
 from realtime.codecs.containers import read_audio, write_wav
 from realtime.codecs.resample import resample
 from realtime.engines.base import Urgency
@@ -104,7 +104,7 @@ async def test_of_a_reference_only_what_is_heard_is_resampled(tmp_path: Path, mo
         resampled.append(len(audio.pcm))
         return resample(audio, rate_hz)
 
-    monkeypatch.setattr("realtime.backend.transform.resample", counted)
+    monkeypatch.setattr("realtime.backend.sound.transform.resample", counted)
     write_wav(tmp_path / "in.wav", Audio(np.zeros(48_000, np.float32), 48_000))
     write_wav(tmp_path / "far.wav", Audio(np.zeros(80_000, np.float32), 8000))
     await Transforms(premises_marking(None, tmp_path)).audio_transform(file_request(tmp_path, "far.wav"))
@@ -187,7 +187,7 @@ async def test_sound_that_would_become_too_long_is_refused(
     tmp_path: Path, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a higher rate it is more."""
-    monkeypatch.setattr("realtime.backend.transform.MOST_SAMPLES", 30_000)
+    monkeypatch.setattr("realtime.backend.sound.transform.MOST_SAMPLES", 30_000)
     write_wav(tmp_path / "in.wav", Audio(np.zeros(16_000, np.float32), 16_000))
     room = Transforms(premises_of(None, tmp_path, on_demand={"resample": lambda: Resampling(scheduler)}))
     with pytest.raises(InvalidRequest, match="'audio_path' would become 48000 samples at 48000 Hz") as refused:

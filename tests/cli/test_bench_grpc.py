@@ -122,7 +122,7 @@ def test_a_front_is_told_whom_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
         (("--transforms", "", "--url", "127.0.0.1:9"), "nothing is to be measured"),
         (("--frames-ms", "0"), "numbers from 1 to 1000"),
         (("--frames-ms", "ten"), "numbers from 1 to 1000"),
-        (("--url", "127.0.0.1:9", "--seconds", "0.1"), "the backend at 127.0.0.1:9 refuses (UNAVAILABLE)"),
+        (("--url", "127.0.0.1:9", "--seconds", "0.1"), "the backend at 127.0.0.1:9 cannot be reached"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(arguments: tuple[str, ...], message: str) -> None:

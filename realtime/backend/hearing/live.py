@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from realtime.audio import HIGHEST_HZ, LOWEST_HZ
-from realtime.backend.dictation import Dictation
 from realtime.backend.floats import floats_of
-from realtime.backend.manner import LiveParams, Manner
+from realtime.backend.hearing.dictation import Dictation
+from realtime.backend.hearing.manner import LiveParams, Manner
+from realtime.backend.hearing.transcripts import language_of
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.transcripts import language_of
 from realtime.errors import InvalidRequest
 from realtime.params import read_params
 

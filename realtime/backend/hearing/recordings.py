@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from realtime.audio import Audio, Pcm
-from realtime.backend.detection import at_rate, speech_probabilities
+from realtime.backend.hearing.detection import at_rate, speech_probabilities
 from realtime.backend.premises import Premises
 from realtime.codecs.resample import resampled
 from realtime.engines.base import Detector

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.audio import Audio, Pcm
+from realtime.backend.hearing.recordings import Recording, recording_in, recording_of
 from realtime.backend.premises import Premises
-from realtime.backend.recordings import Recording, recording_in, recording_of
 from realtime.engines.base import Detector
 from realtime.engines.clustering import Grouping, group
 from realtime.engines.on_demand import OnDemand

@@ -15,10 +15,10 @@ import numpy as np
 import structlog
 
 from realtime.audio import Audio, Pcm
-from realtime.backend.codings import resampler
-from realtime.backend.manner import Manner
+from realtime.backend.hearing.manner import Manner
+from realtime.backend.hearing.transcripts import transcript, words_of
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.transcripts import transcript, words_of
+from realtime.backend.sound.codings import resampler
 from realtime.codecs.resample import resampled
 from realtime.engines.base import EnhancerStream, Listening, Segment, Word
 from realtime.engines.ensemble import Engines

@@ -13,9 +13,9 @@ import numpy as np
 
 from realtime.audio import HIGHEST_HZ, LOWEST_HZ, Audio, Pcm
 from realtime.backend.files import MOST_SAMPLES
-from realtime.backend.frames import SampleFormat, find_format
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
+from realtime.backend.sound.frames import SampleFormat, find_format
 from realtime.codecs.resample import resample
 from realtime.engines.base import Urgency
 from realtime.engines.registry import installed

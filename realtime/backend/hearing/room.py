@@ -10,11 +10,11 @@ from typing import Final
 
 from realtime.audio import SPEECH_RATE_HZ, Audio
 from realtime.backend.floats import floats_of
+from realtime.backend.hearing.recordings import Recording, recording_in, recording_of
+from realtime.backend.hearing.transcripts import language_of, transcript
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.recordings import Recording, recording_in, recording_of
-from realtime.backend.transcripts import language_of, transcript
-from realtime.backend.voices import label, talk_in, who_can_part, who_speaks
+from realtime.backend.speakers.voices import label, talk_in, who_can_part, who_speaks
 from realtime.engines.base import Listening, Segment, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
 from realtime.engines.speaker import SpeakerEncoder

@@ -8,9 +8,9 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-from realtime.backend.functions import calls_of, choice_of, tools_of
+from realtime.backend.language.functions import calls_of, choice_of, tools_of
+from realtime.backend.language.sampling import sampling_of
 from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.sampling import sampling_of
 from realtime.engines.base import Chat, Image, Message, Prompt, Urgency
 from realtime.engines.sampling import Effort, Truncation
 from realtime.errors import InvalidRequest, NotServed

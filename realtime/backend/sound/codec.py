@@ -15,7 +15,9 @@ import numpy as np
 from msgspec import Meta
 
 from realtime.audio import HIGHEST_HZ, LOWEST_HZ, Pcm
-from realtime.backend.codings import (
+from realtime.backend.pb import backend_pb2 as pb
+from realtime.backend.premises import Premises
+from realtime.backend.sound.codings import (
     FRAMES_PER_SECOND,
     LONGEST_NAME,
     Encoder,
@@ -23,8 +25,6 @@ from realtime.backend.codings import (
     G711Encoder,
     Shelf,
 )
-from realtime.backend.pb import backend_pb2 as pb
-from realtime.backend.premises import Premises
 from realtime.backend.threads import Threads
 from realtime.codecs.g711 import G711, alaw, ulaw
 from realtime.codecs.opus import (

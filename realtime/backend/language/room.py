@@ -7,9 +7,9 @@ from contextlib import aclosing
 
 import structlog
 
+from realtime.backend.language.prompts import prompt_of
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.prompts import prompt_of
 from realtime.engines.absent import NoChat
 from realtime.engines.base import AnswerPart, Chat, Finish, Prompt, Thought, Token, ToolCallPart
 from realtime.engines.likelihoods import write_likelihoods

@@ -7,7 +7,7 @@ from typing import Final
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.voices import voiceprint
+from realtime.backend.speakers.voices import voiceprint
 from realtime.engines.speaker import FARTHEST, distance
 from realtime.errors import InvalidRequest, NotServed
 

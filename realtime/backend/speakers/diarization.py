@@ -9,12 +9,12 @@ from math import inf
 from typing import Final
 
 from realtime.audio import Pcm
-from realtime.backend.detection import at_rate
+from realtime.backend.hearing.detection import at_rate
+from realtime.backend.hearing.recordings import recording_in
+from realtime.backend.hearing.transcripts import language_of
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.premises import Premises
-from realtime.backend.recordings import recording_in
-from realtime.backend.transcripts import language_of
-from realtime.backend.voices import Talk, label, talk_in, who_can_part, who_speaks
+from realtime.backend.speakers.voices import Talk, label, talk_in, who_can_part, who_speaks
 from realtime.engines.base import Listening, Transcriber, Urgency
 from realtime.engines.clustering import Grouping
 from realtime.engines.speaker import FARTHEST, SpeakerEncoder
