@@ -16,7 +16,7 @@ from realtime.backend.remote.refusals import refusal as refusal_from_afar
 from realtime.errors import BadConfiguration, ContextTooLong
 from realtime.keys import Keyring
 from tests.backend.doorway import Doorway, refusal
-from tests.backend.remote_backend import BareBackend, opened
+from tests.backend.remote.remote_backend import BareBackend, opened
 from tests.backend.rooms import premises_of
 from tests.server.house import free_port, until
 

@@ -22,7 +22,7 @@ from realtime.caller.turn import STAGES
 from realtime.engines.ensemble import Engines
 from realtime.errors import EngineFailed
 from tests.backend.doorway import Doorway
-from tests.backend.remote_backend import BareBackend, opened
+from tests.backend.remote.remote_backend import BareBackend, opened
 from tests.backend.speech_to_speech.caller import place
 from tests.caller.clocks import Hurried
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice

@@ -18,7 +18,7 @@ from realtime.engines.scheduler import Scheduler
 from realtime.engines.webrtc_transform import WebrtcTransform
 from tests.backend.doorway import Doorway
 from tests.backend.rooms import premises_of
-from tests.backend.transforms import Marking
+from tests.backend.sound.transforms import Marking
 from tests.server.house import until
 
 PLAIN = Case(transform="webrtc", rate_hz=16_000, frame_ms=10)

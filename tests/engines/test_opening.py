@@ -12,7 +12,7 @@ from realtime.engines.absent import NoChat, NoSynthesizer
 from realtime.engines.opening import open_engines
 from realtime.errors import UnknownEngine
 from realtime.settings import EngineChoice, Settings
-from tests.backend.remote_backend import BareBackend, at_work
+from tests.backend.remote.remote_backend import BareBackend, at_work
 from tests.fakes import FakeChat
 from tests.server import plugin
 

@@ -17,7 +17,7 @@ from realtime.engines.base import Chat, Read, Thought, Token, ToolCallPart
 from realtime.engines.sampling import Likelihood
 from realtime.errors import ContextTooLong, EngineFailed, InvalidRequest, NotServed
 from tests.backend.doorway import Doorway, refusal
-from tests.backend.languages import OpenChat
+from tests.backend.language.languages import OpenChat
 from tests.backend.rooms import everything, premises_of
 from tests.fakes import FakeChat, fake_engines
 from tests.server.house import until

@@ -21,7 +21,7 @@ from realtime.engines.transform import Frames
 from realtime.engines.webrtc_transform import WebrtcTransform
 from realtime.errors import InvalidRequest, NotPermitted
 from tests.backend.rooms import premises_of
-from tests.backend.transforms import Marking, premises_marking
+from tests.backend.sound.transforms import Marking, premises_marking
 from tests.engines.sounds import moved_by, spoken
 from tests.server.house import until
 

@@ -18,7 +18,7 @@ from realtime.engines.scheduler import Scheduler
 from realtime.errors import BadConfiguration, EngineFailed, ModelUnavailable
 from realtime.settings import EngineChoice, Settings
 from tests.backend.doorway import Doorway
-from tests.backend.remote_backend import BareBackend, at_work, workshop
+from tests.backend.remote.remote_backend import BareBackend, at_work, workshop
 from tests.backend.rooms import premises_of
 from tests.server.house import free_port
 

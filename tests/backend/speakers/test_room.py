@@ -19,8 +19,8 @@ from realtime.engines.speaker import Voiceprint
 from realtime.errors import InvalidRequest, NotLoaded, NotPermitted, NotServed
 from realtime.models.store import ModelStore
 from tests.backend.doorway import Doorway, refusal
-from tests.backend.real_voices import RealVoices
 from tests.backend.rooms import premises_of
+from tests.backend.speakers.real_voices import RealVoices
 from tests.fake_speaker import FakeSpeaker, voice_of
 from tests.fakes import FakeDetector, quiet
 from tests.voices import asked, other

@@ -19,8 +19,8 @@ from realtime.backend.remote.channels import Channels
 from realtime.backend.remote.connection import UNHEARD_MS, Connection, make_line
 from realtime.backend.remote.refusals import NotOffered
 from realtime.errors import ContextTooLong, EngineBusy, EngineFailed, NotServed
-from tests.backend.remote_backend import Answer, BareBackend, at_work
-from tests.backend.silent_way import silent_way
+from tests.backend.remote.remote_backend import Answer, BareBackend, at_work
+from tests.backend.remote.silent_way import silent_way
 from tests.server.house import until
 
 SECRET = "sesame-open"

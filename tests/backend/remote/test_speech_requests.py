@@ -12,7 +12,7 @@ from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote import speech_requests as requests
 from realtime.engines.base import Message, ToolCall
 from realtime.engines.speech_to_speech import Manner
-from tests.backend.speech_backend import HELLO, WEATHER, Bare, answered, event, talk, telling, text_of, words
+from tests.backend.remote.speech_backend import HELLO, WEATHER, Bare, answered, event, talk, telling, text_of, words
 from tests.fakes import voice
 
 

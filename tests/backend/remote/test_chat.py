@@ -27,7 +27,7 @@ from realtime.engines.likelihoods import write_likelihoods
 from realtime.engines.sampling import Likelihood, Sampling
 from realtime.errors import ContextTooLong, EngineBusy, EngineFailed
 from tests.backend.doorway import Doorway
-from tests.backend.remote_backend import Answer, BareBackend, at_work, workshop
+from tests.backend.remote.remote_backend import Answer, BareBackend, at_work, workshop
 from tests.backend.rooms import premises_of
 from tests.fakes import FakeChat, fake_engines
 from tests.server.house import until

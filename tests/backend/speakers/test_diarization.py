@@ -21,10 +21,10 @@ from realtime.engines.base import Urgency
 from realtime.errors import InvalidRequest, NotPermitted, NotServed
 from realtime.models.store import ModelStore
 from tests.backend.doorway import Doorway, refusal
-from tests.backend.listeners import Attentive
-from tests.backend.real_voices import RealVoices
-from tests.backend.remote_backend import BareBackend, at_work, workshop
+from tests.backend.hearing.listeners import Attentive
+from tests.backend.remote.remote_backend import BareBackend, at_work, workshop
 from tests.backend.rooms import premises_of
+from tests.backend.speakers.real_voices import RealVoices
 from tests.fake_speaker import FakeSpeaker, voice_of
 from tests.fakes import FakeTranscriber, fake_engines, quiet
 from tests.voices import asked, other

@@ -16,8 +16,8 @@ from realtime.backend.remote.connection import Connection, make_line
 from realtime.backend.remote.speech_line import WAITING_REQUESTS, SpeechLine
 from realtime.backend.remote.speech_requests import ask, control
 from realtime.errors import EngineFailed
-from tests.backend.remote_backend import Answer, BareBackend, at_work
-from tests.backend.speech_backend import HELLO, MANNER, Bare, event, heard, words
+from tests.backend.remote.remote_backend import Answer, BareBackend, at_work
+from tests.backend.remote.speech_backend import HELLO, MANNER, Bare, event, heard, words
 from tests.server.house import until
 
 ANYTHING = control("anything")

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.backend.remote.speech_inbox import WAITING_EVENTS, SpeechInbox
 from realtime.errors import EngineFailed
-from tests.backend.speech_backend import event
+from tests.backend.remote.speech_backend import event
 
 FIRST, SECOND = event("response.created"), event("response.done")
 GONE = EngineFailed("it is gone")

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.speech_debt import Cause, Owed, SpeechDebt
-from tests.backend.speech_backend import event
+from tests.backend.remote.speech_backend import event
 
 DELTA = event("response.audio_transcript.delta", delta="Well")
 DONE = event("response.done")

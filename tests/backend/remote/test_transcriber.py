@@ -20,7 +20,7 @@ from realtime.codecs.containers import read_audio
 from realtime.engines.base import Listening, Segment
 from realtime.errors import EngineBusy, EngineFailed, NotServed
 from tests.backend.doorway import Doorway
-from tests.backend.remote_backend import Answer, BareBackend, at_work, workshop
+from tests.backend.remote.remote_backend import Answer, BareBackend, at_work, workshop
 from tests.backend.rooms import premises_of
 from tests.fakes import FakeTranscriber, fake_engines, quiet, voice
 from tests.server.house import until

@@ -12,7 +12,7 @@ from realtime.backend.caller.transform_stream import TransformClient, Wanted, tr
 from realtime.errors import BadConfiguration, EngineFailed
 from tests.backend.doorway import Doorway
 from tests.backend.rooms import premises_of
-from tests.backend.transforms import Marking
+from tests.backend.sound.transforms import Marking
 from tests.server.house import until
 
 HALF = np.full(80, 16_384, "<i2").tobytes()

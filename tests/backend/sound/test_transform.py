@@ -19,7 +19,7 @@ from realtime.engines.webrtc_transform import WebrtcTransform
 from realtime.errors import InvalidRequest, UnknownEngine
 from tests.backend.doorway import Doorway, refusal
 from tests.backend.rooms import all_sent, everything, premises_of, said
-from tests.backend.transforms import Config, Marking, Request, config, frame, premises_marking, values
+from tests.backend.sound.transforms import Config, Marking, Request, config, frame, premises_marking, values
 from tests.engines.sounds import spoken
 from tests.server.house import until
 

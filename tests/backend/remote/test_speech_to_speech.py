@@ -26,8 +26,8 @@ from realtime.backend.remote.speech_to_speech import (
 from realtime.engines.base import Finish, Message, Token
 from realtime.engines.speech_to_speech import Manner
 from realtime.errors import BadConfiguration, EngineFailed
-from tests.backend.remote_backend import BareBackend, at_work, workshop
-from tests.backend.speech_backend import (
+from tests.backend.remote.remote_backend import BareBackend, at_work, workshop
+from tests.backend.remote.speech_backend import (
     HELLO,
     MANNER,
     WEATHER,

@@ -11,7 +11,7 @@ import pytest
 from realtime.backend.caller.conversation_stream import Told, conversation_client
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.errors import BadConfiguration, EngineFailed
-from tests.backend.remote_backend import BareBackend, opened
+from tests.backend.remote.remote_backend import BareBackend, opened
 from tests.server.house import until
 
 RATE_HZ = 24_000

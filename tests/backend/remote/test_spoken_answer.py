@@ -12,7 +12,7 @@ from realtime.backend.remote.spoken_answer import SpokenAnswer, was_cancelled
 from realtime.engines.base import CallWhole, Finish, ToolCallPart
 from realtime.engines.speech_to_speech import Manner, SpokenPart
 from realtime.errors import EngineFailed
-from tests.backend.speech_backend import WEATHER, Bare, answered, event, talk, telling, text_of
+from tests.backend.remote.speech_backend import WEATHER, Bare, answered, event, talk, telling, text_of
 from tests.server.house import until
 
 CALLED = "response.function_call_arguments"

@@ -18,7 +18,7 @@ from realtime.backend.remote.connection import make_line
 from realtime.backend.remote.speech_to_speech import RemoteSpeechStream, RemoteSpeechToSpeech, SpeechToSpeechOptions
 from realtime.engines.base import Message, Token, Tool
 from realtime.engines.speech_to_speech import Manner, SpokenPart
-from tests.backend.remote_backend import Answer, BareBackend, at_work
+from tests.backend.remote.remote_backend import Answer, BareBackend, at_work
 
 MANNER = Manner(instructions="Be brief.")
 WEATHER = Tool(name="get_weather", description="The weather.", parameters={"type": "object"})

@@ -16,7 +16,7 @@ from realtime.backend.remote.embedder import open_remote_embedder
 from realtime.backend.remote.speaker import open_remote_speaker
 from realtime.codecs.containers import read_audio
 from realtime.errors import BadConfiguration, ContextTooLong, EngineFailed, ModelUnavailable
-from tests.backend.remote_backend import BareBackend, at_work, workshop
+from tests.backend.remote.remote_backend import BareBackend, at_work, workshop
 from tests.fakes import voice
 
 SPEECH = voice(500, SPEECH_RATE_HZ)

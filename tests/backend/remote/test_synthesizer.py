@@ -22,7 +22,7 @@ from realtime.codecs.pcm16 import Pcm16
 from realtime.engines.base import Speaking
 from realtime.errors import EngineBusy, EngineFailed
 from tests.backend.doorway import Doorway
-from tests.backend.remote_backend import BareBackend, at_work, workshop
+from tests.backend.remote.remote_backend import BareBackend, at_work, workshop
 from tests.backend.rooms import premises_of
 from tests.fakes import FakeSynthesizer, fake_engines
 from tests.server.house import until

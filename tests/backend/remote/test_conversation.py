@@ -11,7 +11,7 @@ from realtime.backend.remote.transcriber import open_remote_transcriber
 from realtime.engines.ensemble import Engines
 from realtime.engines.registry import Workshop
 from tests.backend.elsewhere import elsewhere
-from tests.backend.remote_backend import workshop
+from tests.backend.remote.remote_backend import workshop
 from tests.backend.rooms import premises_of
 from tests.dialogue import Dialogue
 from tests.fakes import FakeChat, FakeSynthesizer, FakeTranscriber, fake_engines, quiet, voice

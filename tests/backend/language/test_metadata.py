@@ -10,7 +10,7 @@ from realtime.engines.base import Chat
 from realtime.engines.load import Work
 from realtime.engines.tokenizer import CallForm
 from realtime.errors import NotServed
-from tests.backend.languages import OpenChat
+from tests.backend.language.languages import OpenChat
 from tests.backend.rooms import premises_of
 from tests.fakes import FakeChat, fake_engines
 

@@ -30,7 +30,7 @@ from realtime.engines.silero import open_silero
 from realtime.engines.voicefilter import open_voicefilter
 from realtime.errors import EngineFailed, InvalidRequest, NotPermitted, NotServed, UnknownEngine
 from tests.backend.doorway import Doorway, refusal
-from tests.backend.listeners import Attentive, OneByOne
+from tests.backend.hearing.listeners import Attentive, OneByOne
 from tests.backend.rooms import everything, premises_of
 from tests.end_to_end.wer import word_error_rate
 from tests.engines.conftest import MakeWorkshop
