@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -91,15 +91,25 @@ class BareBackend:
             finally:
                 self.ended.append(name)
 
+        async def two_way(_: Any, context: Any) -> None:
+            async with aclosing(heard(context)) as requests:  # gRPC's own iterator would be left where it is
+                await many(requests, context)
+
         coding: dict[str, Any] = {
             "request_deserializer": GetMessageClass(method.input_type).FromString,
             "response_serializer": GetMessageClass(method.output_type).SerializeToString,
         }
         if method.client_streaming:
-            return grpc.stream_stream_rpc_method_handler(many, **coding)
+            return grpc.stream_stream_rpc_method_handler(two_way, **coding)
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(many, **coding)
         return grpc.unary_unary_rpc_method_handler(one, **coding)
+
+
+async def heard(context: Any) -> AsyncGenerator[Any, None]:
+    """What a client says."""
+    while (request := await context.read()) is not grpc.aio.EOF:
+        yield request
 
 
 async def _health(request: Any, context: Any) -> pb.Reply:

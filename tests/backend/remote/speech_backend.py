@@ -9,8 +9,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from grpc.aio import EOF
-
 from realtime.audio import Audio
 from realtime.backend.pb import backend_pb2 as pb
 from realtime.backend.remote.channels import Channels
@@ -44,15 +42,14 @@ class Bare:
         self.streams.append(told)
         sequence = 0
         try:
-            async with aclosing(heard(context)) as listening:
-                async for request in listening:
-                    told.append(request)
-                    if request.frame.end_of_input:
-                        async with aclosing(self.play(listening)) as events:
-                            async for event in events:
-                                sequence += 1
-                                event.sequence = sequence
-                                yield event
+            async for request in requests:
+                told.append(request)
+                if request.frame.end_of_input:
+                    async with aclosing(self.play(requests)) as events:
+                        async for event in events:
+                            sequence += 1
+                            event.sequence = sequence
+                            yield event
         finally:
             self.over += 1
 
@@ -66,12 +63,6 @@ class Bare:
     def sound(self) -> bytes:
         """Of the newest stream."""
         return b"".join(request.frame.pcm for request in self.streams[-1])
-
-
-async def heard(context: Any) -> Heard:
-    """What a client says."""
-    while (request := await context.read()) is not EOF:
-        yield request
 
 
 def event(kind: str, pcm: bytes = b"", rate_hz: int = 0, /, **meta: Any) -> pb.AudioToAudioResponse:

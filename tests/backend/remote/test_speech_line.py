@@ -17,7 +17,7 @@ from realtime.backend.remote.speech_line import WAITING_REQUESTS, SpeechLine
 from realtime.backend.remote.speech_requests import ask, control
 from realtime.errors import EngineFailed
 from tests.backend.remote.remote_backend import Answer, BareBackend, at_work
-from tests.backend.remote.speech_backend import HELLO, MANNER, Bare, event, heard, words
+from tests.backend.remote.speech_backend import HELLO, MANNER, Bare, event, words
 from tests.server.house import until
 
 ANYTHING = control("anything")
@@ -96,9 +96,8 @@ async def test_while_an_event_is_taken_no_other_is_read() -> None:
 
 async def farewell(requests: Any, context: Any) -> AsyncGenerator[pb.AudioToAudioResponse, None]:
     """A backend that says one thing and is gone."""
-    async with aclosing(heard(context)) as listening:
-        await anext(listening)
-        yield event("response.created")
+    await anext(requests)
+    yield event("response.created")
 
 
 async def stumble(requests: Any, context: Any) -> AsyncGenerator[pb.AudioToAudioResponse, None]:

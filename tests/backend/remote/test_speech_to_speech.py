@@ -38,7 +38,6 @@ from tests.backend.remote.speech_backend import (
     carried,
     engine_at,
     event,
-    heard,
     talk,
     text_of,
     words,
@@ -257,11 +256,10 @@ async def test_a_backend_that_ends_the_stream() -> None:
     """Without a word."""
 
     async def once(requests: Any, context: Any) -> AsyncIterator[pb.AudioToAudioResponse]:
-        async with aclosing(heard(context)) as listening:
-            async for request in listening:
-                if request.frame.end_of_input:
-                    return
-                yield event("response.created")
+        async for request in requests:
+            if request.frame.end_of_input:
+                return
+            yield event("response.created")
 
     async with talk(once) as stream:
         with pytest.raises(EngineFailed, match="ended the conversation"):
