@@ -10,20 +10,8 @@ import pytest
 from realtime.engines.on_demand import OnDemand
 from realtime.engines.registry import Kind
 from realtime.errors import UnknownEngine
+from tests.engines.leaver import Leaver
 from tests.server.house import PATIENCE_S, until
-
-
-class Engine:
-    """Closed when it is let."""
-
-    def __init__(self, may_leave: asyncio.Event) -> None:
-        self._may_leave = may_leave
-        self.leaving = self.closed = False
-
-    async def close(self) -> None:
-        self.leaving = True
-        await self._may_leave.wait()
-        self.closed = True
 
 
 class Shop:
@@ -32,13 +20,13 @@ class Shop:
     def __init__(self) -> None:
         self.may_open = threading.Event()
         self.may_leave = asyncio.Event()
-        self.engines: list[Engine] = []
+        self.engines: list[Leaver] = []
         self.may_open.set()
         self.may_leave.set()
 
-    def open_engine(self, kind: Kind, name: str | None) -> Engine:
+    def open_engine(self, kind: Kind, name: str | None) -> Leaver:
         assert self.may_open.wait(PATIENCE_S)
-        self.engines.append(Engine(self.may_leave))
+        self.engines.append(Leaver(self.may_leave))
         return self.engines[-1]
 
     @property

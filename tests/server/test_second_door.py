@@ -18,6 +18,7 @@ from realtime.server.state import State, new_state
 from realtime.settings import GrpcSettings, ServerSettings, Settings
 from tests.backend.doorway import stub_of
 from tests.backend.speech_to_speech.caller import Caller
+from tests.engines.leaver import Leaver
 from tests.fakes import FakeSynthesizer, fake_engines
 from tests.server.house import free_port, until
 
@@ -68,19 +69,6 @@ async def test_a_server_without_it(state: State) -> None:
     state.settings = Settings(grpc=GrpcSettings(enabled=False))
     async with second_door(state) as door:
         assert door is None
-
-
-class Leaver:
-    """An engine that is closed when it is let."""
-
-    def __init__(self, may_leave: asyncio.Event) -> None:
-        self._may_leave = may_leave
-        self.leaving = self.closed = False
-
-    async def close(self) -> None:
-        self.leaving = True
-        await self._may_leave.wait()
-        self.closed = True
 
 
 async def test_cancelling_lets_the_letting_go_go_on(state: State) -> None:
